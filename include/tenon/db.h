@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tn_db: the one handle type. There are three kinds, with the same functions on each:
+ *   client       tn_open(), tn_client(): a pool of connections; any thread, any number at once
+ *   session      tn_acquire(): one connection of the pool, for state that must stay on it
+ *   transaction  tn_begin(), and what tn_transaction() hands to its callback
+ * Sessions and transactions are used by one thread at a time. A function written against tn_db *
+ * works on all three, and tn_transaction() on a transaction is a savepoint.
+ */
+#ifndef TENON_DB_H
+#define TENON_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tenon/config.h>
+#include <tenon/error.h>
+#include <tenon/export.h>
+#include <tenon/wait.h>
+
+typedef struct tn_db tn_db;
+
+TN_BEGIN_DECLS
+
+/*
+ * Loads the driver that the URL's scheme names, connects once to see that it works, and returns a
+ * client; NULL on failure with the cause: TN_CONFIG, TN_DRIVER, TN_AUTH, TN_UNAVAILABLE,
+ * TN_TIMEOUT. Waits at most DB_CONNECTION_TIMEOUT. The configuration is copied. Closed with
+ * tn_db_close().
+ */
+TN_API TN_NODISCARD tn_db *tn_open(const tn_config *config, tn_error *err);
+
+/* tn_open() with defaults and this URL; the environment is not looked at. */
+TN_API TN_NODISCARD tn_db *tn_open_url(const char *url, tn_error *err);
+
+/*
+ * Closes a client: no new work is taken, connections in use are waited for (at most
+ * DB_CONNECTION_TIMEOUT), idle ones closed. TN_MISUSE, with a report of what was still in use, when
+ * sessions, transactions or rows were left; those stay usable until they are released, and the last
+ * of them frees the client. NULL is fine. Called once for each tn_open().
+ */
+TN_API tn_status tn_db_close(tn_db *db, tn_error *err);
+
+/*
+ * The process's one client, from tn_config_load(), opened on first use (a failed opening is tried
+ * again by the next call). Never closed by the caller. Any thread; first use by many opens once.
+ */
+TN_API TN_NODISCARD tn_db *tn_client(tn_error *err);
+
+/* Closes it. A later tn_client() opens anew. TN_OK when it was never opened. */
+TN_API tn_status tn_client_shutdown(tn_error *err);
+
+/*
+ * Takes one connection out of the client for as long as the caller wants: for SET, temporary
+ * tables, advisory locks. On a session or transaction: TN_MISUSE. Waits at most DB_POOL_TIMEOUT.
+ * Given back with tn_release(), which undoes an open transaction.
+ */
+TN_API TN_NODISCARD tn_status tn_acquire(tn_db *client, tn_db **ret_session, tn_error *err);
+
+/* Gives a session back; NULL is fine. A connection that cannot be proven clean is closed. */
+TN_API void tn_release(tn_db *session);
+
+/*
+ * From any thread: ends the statement that runs on this session or transaction (57014,
+ * TN_CANCELLED) or, when none runs, nothing. On a client: all that run on it.
+ */
+TN_API void tn_cancel(tn_db *db);
+
+/* The driver's name ("postgresql", "sqlite"). Borrowed, lives as long as the process. */
+TN_API const char *tn_db_driver(const tn_db *db);
+
+/* The redacted URL. Borrowed until the handle is closed. */
+TN_API const char *tn_db_url(const tn_db *db);
+
+/* Takes the application's own wait (wait.h) for every connection opened with this configuration. */
+TN_API void tn_config_set_wait(tn_config *config, tn_wait_fn *wait, void *arg);
+
+/* Figures of a client's pool, taken at one moment. */
+typedef struct tn_pool_stats {
+    uint32_t max;     /* hard maximum of connections */
+    uint32_t total;   /* open now */
+    uint32_t in_use;  /* handed out */
+    uint32_t idle;    /* open and free */
+    uint32_t waiting; /* callers in the queue */
+    uint64_t acquires, timeouts, created, destroyed;
+    uint64_t statement_cache_hits, statement_cache_misses;
+} tn_pool_stats;
+TN_API void tn_db_pool_stats(const tn_db *db, tn_pool_stats *ret);
+
+TN_END_DECLS
+
+#endif

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# Says what will be built: an absent optional driver is never silent.
+function(tenon_summary_driver name package)
+  if(TENON_HAVE_${name})
+    message(STATUS "  driver ${name}: yes")
+  elseif(TENON_DRIVER_${name} STREQUAL "OFF")
+    message(STATUS "  driver ${name}: no (switched off)")
+  else()
+    message(STATUS "  driver ${name}: no (its client library was not found; Debian package ${package})")
+  endif()
+endfunction()
+message(STATUS "tenon ${PROJECT_VERSION}:")
+tenon_summary_driver(POSTGRESQL libpq-dev)
+tenon_summary_driver(SQLITE libsqlite3-dev)
+message(STATUS "  command: ${TENON_TOOLS}, tests: ${TENON_TESTS}, sanitizers: [${TENON_SANITIZE}]")
