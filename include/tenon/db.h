@@ -35,10 +35,10 @@ TN_API TN_NODISCARD tn_db *tn_open(const tn_config *config, tn_error *err);
 TN_API TN_NODISCARD tn_db *tn_open_url(const char *url, tn_error *err);
 
 /*
- * Closes a client: no new work is taken, connections in use are waited for (at most
- * DB_CONNECTION_TIMEOUT), idle ones closed. TN_MISUSE, with a report of what was still in use, when
- * sessions, transactions or rows were left; those stay usable until they are released, and the last
- * of them frees the client. NULL is fine. Called once for each tn_open().
+ * Closes a client: no new work is taken, idle connections are closed. TN_MISUSE, with a report of
+ * what was still in use, when sessions, transactions or rows were left; those stay usable until
+ * they are released, and the last of them frees the client. NULL is fine. Called once for each
+ * tn_open(), when no other thread is within a call on the client.
  */
 TN_API tn_status tn_db_close(tn_db *db, tn_error *err);
 

@@ -28,7 +28,7 @@
 typedef enum tn_fetch {
     TN_FETCH_AUTO = 0, /* stream; memory stays bounded whatever the size of the answer */
     TN_FETCH_STREAM,
-    TN_FETCH_BUFFER /* read all at once: faster for small answers, frees the connection early */
+    TN_FETCH_BUFFER /* read all at once: faster for small answers */
 } tn_fetch;
 
 /* Settings of one call. TN_CALL_INIT gives the defaults; fields are only added at the end. */

@@ -12,8 +12,9 @@
  *
  * Errors are sticky: the first one (of the query, of the network, of a tn_scan() whose type does
  * not fit) ends the loop and comes out of tn_close(). Views are valid until the next tn_next() or
- * tn_close(). Rows hold a connection until the last one was read or they are closed; on a
- * transaction or session other statements may run in between (the rest is then read into memory).
+ * tn_close(). Rows hold a connection until they are closed; on a transaction or session other
+ * statements may run in between (the rest of the rows is then read into memory, at most
+ * DB_ROW_BUFFER bytes).
  *
  * Thread rule: one thread at a time.
  */

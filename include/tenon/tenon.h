@@ -17,6 +17,7 @@
 #include <tenon/log.h>
 #include <tenon/query.h>
 #include <tenon/rows.h>
+#include <tenon/script.h>
 #include <tenon/stmt.h>
 #include <tenon/txn.h>
 #include <tenon/types.h>
