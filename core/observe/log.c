@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two atomics and a sink are all the state: reading the level costs one load. The sink is replaced
+ * under a lock and copied out before it is called, so that it may log or replace itself.
+ */
+#include "observe/log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+
+enum { LINE_MAX_BYTES = 2000 };
+
+static atomic_int current_level = TN_LOG_ERROR;
+static atomic_bool level_set_by_application;
+
+static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
+static tn_log_fn *sink;
+static void *sink_arg;
+
+static void to_stderr(tn_log_level level, const char *component, tn_str line)
+{
+    static const char *const names[] = {"", "error", "warn", "info", "query", "debug"};
+
+    fprintf(stderr, "tenon %s [%s] %.*s\n", names[level], component, (int)line.len, line.ptr);
+}
+
+void tn_log_set(tn_log_fn *fn, void *arg)
+{
+    pthread_mutex_lock(&sink_lock);
+    sink = fn;
+    sink_arg = arg;
+    pthread_mutex_unlock(&sink_lock);
+}
+
+void tn_log_set_level(tn_log_level level)
+{
+    atomic_store_explicit(&level_set_by_application, true, memory_order_relaxed);
+    atomic_store_explicit(&current_level, (int)level, memory_order_relaxed);
+}
+
+tn_log_level tn_log_get_level(void)
+{
+    return (tn_log_level)atomic_load_explicit(&current_level, memory_order_relaxed);
+}
+
+void tn__log_configure(tn_log_level level)
+{
+    if (!atomic_load_explicit(&level_set_by_application, memory_order_relaxed))
+        atomic_store_explicit(&current_level, (int)level, memory_order_relaxed);
+}
+
+bool tn__log_wanted(tn_log_level level)
+{
+    return level != TN_LOG_OFF &&
+           (int)level <= atomic_load_explicit(&current_level, memory_order_relaxed);
+}
+
+/* A server chooses this text: no control character of it may reach a terminal. */
+static size_t escape(tn_str text, char *out, size_t size)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < text.len && used + 5 < size; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c == '\n' || c == '\t')
+            out[used++] = ' ';
+        else if (c < 0x20 || c == 0x7f)
+            used += (size_t)snprintf(out + used, size - used, "\\x%02x", c);
+        else
+            out[used++] = (char)c;
+    }
+    out[used] = '\0';
+    return used;
+}
+
+void tn__log_text(tn_log_level level, const char *component, tn_str text)
+{
+    char line[LINE_MAX_BYTES + 8];
+    tn_log_fn *fn;
+    void *arg;
+
+    if (!tn__log_wanted(level))
+        return;
+    size_t len = escape(text, line, sizeof(line));
+    pthread_mutex_lock(&sink_lock);
+    fn = sink;
+    arg = sink_arg;
+    pthread_mutex_unlock(&sink_lock);
+    if (fn)
+        fn(arg, level, component, tn__str(line, len));
+    else
+        to_stderr(level, component, tn__str(line, len));
+}
+
+void tn__log(tn_log_level level, const char *component, const char *format, ...)
+{
+    char text[LINE_MAX_BYTES];
+    va_list args;
+
+    if (!tn__log_wanted(level))
+        return;
+    va_start(args, format);
+    int len = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (len < 0)
+        return;
+    tn__log_text(level, component, tn__str(text, strlen(text)));
+}
