@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The page store's tests: one source, two databases. Run as it is, it is a unit test on an embedded
+ * database in memory; with --postgresql, the same cases run on a server (see scratch.h).
+ *
+ * Each case works in a transaction that is rolled back when it ends: none sees what another did,
+ * and the store's own transactions become savepoints in it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "schema.h"
+#include "scratch.h"
+#include "store.h"
+
+static const struct registration ada = {"ada@example.com", "Ada", "notes", "Notes",
+                                        "{\"blocks\": [{\"text\": \"Note G\"}]}"};
+static const struct registration grace = {"grace@example.com", "Grace", "bugs", "Bugs",
+                                          "{\"blocks\": []}"};
+
+#define assert_ok(call, err)                       \
+    do {                                           \
+        if ((call) != TN_OK) {                     \
+            tn_error_print(stderr, (err));         \
+            fail_msg("%s did not succeed", #call); \
+        }                                          \
+    } while (0)
+
+static int begin(void **state)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_db *tx = NULL;
+    tn_db *db = tn_client(&err);
+    if (!db || tn_begin(db, NULL, &tx, &err) != TN_OK) {
+        tn_error_print(stderr, &err);
+        return -1;
+    }
+    *state = tx;
+    return 0;
+}
+
+static int undo(void **state)
+{
+    return tn_rollback(*state, NULL) == TN_OK ? 0 : -1;
+}
+
+static int64_t count(tn_db *db, const char *sql)
+{
+    tn_error err = TN_ERROR_INIT;
+    int64_t n = -1;
+    assert_ok(tn_get(db, sql, NULL, tn_into(&n), &err), &err);
+    return n;
+}
+
+static void registers_user_profile_and_page(void **state)
+{
+    tn_db *db = *state;
+    tn_error err = TN_ERROR_INIT;
+    struct page page;
+    tn_uuid id;
+    tn_time created_at;
+    char name[32];
+
+    assert_ok(store_register(db, &ada, 1, &err), &err);
+    assert_ok(store_find_user(db, ada.email, &id, &err), &err);
+    assert_ok(tn_get(db,
+                     "select name, created_at from profiles join users on id = user_id"
+                     " where id = $1",
+                     tn_args(id), tn_into(tn_textbuf(name, sizeof(name)), &created_at), &err),
+              &err);
+    assert_string_equal(name, "Ada");
+    assert_in_range(tn_time_now().us - created_at.us + 60000000, 0, 120000000);
+
+    assert_ok(store_get_page(db, "notes", &page, &err), &err);
+    assert_string_equal(page.title, "Notes");
+    assert_string_equal(page.content, ada.content);
+    assert_false(page.published_at.has);
+    store_page_free(&page);
+}
+
+static void refuses_an_address_that_is_taken(void **state)
+{
+    tn_db *db = *state;
+    tn_error err = TN_ERROR_INIT;
+    struct registration again = grace;
+    again.email = ada.email;
+
+    assert_ok(store_register(db, &ada, 1, &err), &err);
+    assert_int_equal(store_register(db, &again, 1, &err), TN_CONSTRAINT);
+    assert_string_equal(err.sqlstate, "23505");
+    assert_string_equal(err.constraint, "users_email_key");
+    assert_string_equal(err.table, "users");
+    assert_non_null(strstr(err.message, "register ada@example.com"));
+    assert_int_equal(count(db, "select count(*) from users"), 1);
+    assert_int_equal(count(db, "select count(*) from pages"), 1);
+}
+
+static void a_failing_registration_leaves_nothing(void **state)
+{
+    tn_db *db = *state;
+    tn_error err = TN_ERROR_INIT;
+    const struct registration both[] = {grace, ada};
+    struct page page;
+    tn_uuid id;
+
+    assert_ok(store_register(db, &ada, 1, &err), &err);
+    assert_int_equal(store_register(db, both, 2, &err), TN_CONSTRAINT);
+    assert_int_equal(store_find_user(db, grace.email, &id, &err), TN_NOT_FOUND);
+    assert_int_equal(store_get_page(db, grace.slug, &page, &err), TN_NOT_FOUND);
+    assert_int_equal(count(db, "select count(*) from profiles"), 1);
+
+    /* The transaction around is not harmed: work goes on. */
+    assert_ok(store_register(db, &grace, 1, &err), &err);
+    assert_int_equal(count(db, "select count(*) from users"), 2);
+}
+
+static void an_import_skips_what_is_taken(void **state)
+{
+    tn_db *db = *state;
+    tn_error err = TN_ERROR_INIT;
+    const struct draft drafts[] = {
+        {"one", "One", "{\"blocks\": []}"},
+        {"notes", "Taken", "{\"blocks\": []}"},
+        {"two", "Two", "{\"blocks\": []}"},
+        {"one", "Twice", "{\"blocks\": []}"},
+    };
+    tn_uuid id;
+    size_t added = 0;
+
+    assert_ok(store_register(db, &ada, 1, &err), &err);
+    assert_ok(store_find_user(db, ada.email, &id, &err), &err);
+    assert_ok(store_import_pages(db, id, drafts, 4, &added, &err), &err);
+    assert_int_equal(added, 2);
+    assert_int_equal(count(db, "select count(*) from pages"), 3);
+
+    /* An author who does not exist is another failure: it ends the import, and undoes it. */
+    assert_int_equal(store_import_pages(db, tn_uuid_random(), drafts + 2, 1, &added, &err),
+                     TN_CONSTRAINT);
+    assert_int_equal(added, 2);
+    assert_int_equal(count(db, "select count(*) from pages"), 3);
+}
+
+static void publishing_is_done_once(void **state)
+{
+    tn_db *db = *state;
+    tn_error err = TN_ERROR_INIT;
+    struct page page;
+    tn_time before = tn_time_now();
+
+    assert_ok(store_register(db, &ada, 1, &err), &err);
+    assert_ok(store_publish_page(db, "notes", &err), &err);
+    assert_int_equal(store_publish_page(db, "notes", &err), TN_NOT_FOUND);
+    assert_int_equal(store_publish_page(db, "nowhere", &err), TN_NOT_FOUND);
+
+    assert_ok(store_get_page(db, "notes", &page, &err), &err);
+    assert_true(page.published_at.has);
+    assert_true(page.published_at.value.us >= before.us);
+    store_page_free(&page);
+}
+
+static void lists_pages_in_order(void **state)
+{
+    tn_db *db = *state;
+    tn_error err = TN_ERROR_INIT;
+    const struct registration both[] = {ada, grace};
+    struct page_line line;
+
+    assert_ok(store_register(db, both, 2, &err), &err);
+    tn_rows *rows = store_list_pages(db);
+    assert_true(store_next_page(rows, &line));
+    assert_string_equal(line.slug.ptr, "bugs");
+    assert_string_equal(line.author.ptr, "Grace");
+    assert_int_equal(line.blocks, 0);
+    assert_true(store_next_page(rows, &line));
+    assert_string_equal(line.slug.ptr, "notes");
+    assert_string_equal(line.title.ptr, "Notes");
+    assert_int_equal(line.blocks, 1);
+    assert_false(line.published_at.has);
+    assert_false(store_next_page(rows, &line));
+    assert_ok(tn_close(rows, &err), &err);
+}
+
+static void removing_a_user_removes_what_is_theirs(void **state)
+{
+    tn_db *db = *state;
+    tn_error err = TN_ERROR_INIT;
+    bool removed = false;
+    int64_t users;
+
+    assert_ok(store_register(db, &ada, 1, &err), &err);
+    assert_ok(store_remove_user(db, ada.email, &removed, &err), &err);
+    assert_true(removed);
+    assert_ok(store_remove_user(db, ada.email, &removed, &err), &err);
+    assert_false(removed);
+    assert_ok(store_count_users(db, &users, &err), &err);
+    assert_int_equal(users, 0);
+    assert_int_equal(count(db, "select count(*) from profiles"), 0);
+    assert_int_equal(count(db, "select count(*) from pages"), 0);
+}
+
+static int create_schema(void **state)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_db *db = tn_client(&err);
+    (void)state;
+    if (!db || schema_create(db, &err) != TN_OK) {
+        tn_error_print(stderr, &err);
+        return -1;
+    }
+    return 0;
+}
+
+static int shut_down(void **state)
+{
+    tn_error err = TN_ERROR_INIT;
+    (void)state;
+    if (tn_client_shutdown(&err) != TN_OK) {
+        tn_error_print(stderr, &err);
+        return -1;
+    }
+    return 0;
+}
+
+#define case_of(test) cmocka_unit_test_setup_teardown(test, begin, undo)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        case_of(registers_user_profile_and_page),
+        case_of(refuses_an_address_that_is_taken),
+        case_of(a_failing_registration_leaves_nothing),
+        case_of(an_import_skips_what_is_taken),
+        case_of(publishing_is_done_once),
+        case_of(lists_pages_in_order),
+        case_of(removing_a_user_removes_what_is_theirs),
+    };
+    int failed;
+
+    if (argc > 1 && strcmp(argv[1], "--postgresql") == 0)
+        scratch_schema_open();
+    failed = cmocka_run_group_tests_name("pages", tests, create_schema, shut_down);
+    if (argc > 2)
+        failed += scratch_run(argv[2]);
+    return scratch_schema_close() && failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
