@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What can be chosen when configuring, and what was found. No targets here.
 include(GNUInstallDirs)
-include(CMakeDependentOption)
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Debug, Release, RelWithDebInfo, MinSizeRel" FORCE)
@@ -9,6 +8,7 @@ endif()
 
 option(TENON_TOOLS "Build the tenon command" ON)
 option(TENON_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(TENON_EXAMPLES "Build the example application" ${PROJECT_IS_TOP_LEVEL})
 option(TENON_WERROR "Warnings are errors" OFF)
 option(TENON_COVERAGE "Instrument for gcov" OFF)
 set(TENON_SANITIZE "" CACHE STRING "Sanitizers, such as address,undefined or thread")
