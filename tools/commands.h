@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* One definition a file, cmd_*.c. */
+#ifndef TENON_TOOLS_COMMANDS_H
+#define TENON_TOOLS_COMMANDS_H
+
+#include "tool.h"
+
+extern const tool_command tool_command_health;
+extern const tool_command tool_command_sql;
+extern const tool_command tool_command_env;
+extern const tool_command tool_command_drivers_list;
+extern const tool_command tool_command_drivers_inspect;
+extern const tool_command tool_command_drivers_certify;
+extern const tool_command tool_command_doctor;
+extern const tool_command tool_command_pg_run;
+extern const tool_command tool_command_completion;
+
+#endif
