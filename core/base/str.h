@@ -30,6 +30,7 @@ bool tn__parse_bool(tn_str s, bool *ret);
 /* Whole text a float8 as PostgreSQL reads it (inf, Infinity, NaN too), independent of the locale.
  */
 bool tn__parse_double(tn_str s, double *ret);
+bool tn__parse_float(tn_str s, float *ret); /* rounded once, not by way of a double */
 /* The shortest text that reads back the same, as PostgreSQL 12+ prints float8 and float4
  * ("0.1", "1e+15", "NaN", "-Infinity"). buf has 32 bytes. Returns the length. */
 size_t tn__format_double(double value, char *buf);
