@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* A chained hash table and a list in order of use. */
+#include "session/cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool tn__cache_init(tn__cache *cache, const tn__driver *driver, size_t capacity)
+{
+    size_t n = 16;
+
+    while (n < capacity)
+        n *= 2;
+    *cache = (tn__cache){.driver = driver, .n_buckets = n, .capacity = capacity};
+    cache->buckets = calloc(n, sizeof(*cache->buckets));
+    return cache->buckets != NULL;
+}
+
+static void destroy(tn__cache *cache, tn__cached *entry)
+{
+    if (entry->drv)
+        cache->driver->stmt.close(entry->drv);
+    free(entry->text);
+    free(entry);
+}
+
+static tn__cached **bucket(tn__cache *cache, uint64_t hash)
+{
+    return &cache->buckets[hash & (cache->n_buckets - 1)];
+}
+
+static void unlink_use(tn__cache *cache, tn__cached *entry)
+{
+    *(entry->newer ? &entry->newer->older : &cache->newest) = entry->older;
+    *(entry->older ? &entry->older->newer : &cache->oldest) = entry->newer;
+    entry->newer = entry->older = NULL;
+}
+
+static void link_newest(tn__cache *cache, tn__cached *entry)
+{
+    entry->older = cache->newest;
+    if (cache->newest)
+        cache->newest->newer = entry;
+    else
+        cache->oldest = entry;
+    cache->newest = entry;
+}
+
+tn__cached *tn__cache_find(tn__cache *cache, const char *text, size_t len, uint64_t hash)
+{
+    for (tn__cached *entry = *bucket(cache, hash); entry; entry = entry->hash_next) {
+        if (entry->hash != hash || entry->len != len || memcmp(entry->text, text, len) != 0)
+            continue;
+        if (entry != cache->newest) {
+            unlink_use(cache, entry);
+            link_newest(cache, entry);
+        }
+        entry->refs++;
+        cache->hits++;
+        return entry;
+    }
+    cache->misses++;
+    return NULL;
+}
+
+tn__cached *tn__cached_new(const char *text, size_t len, uint64_t hash)
+{
+    tn__cached *entry = calloc(1, sizeof(*entry));
+
+    if (!entry)
+        return NULL;
+    entry->text = malloc(len + 1);
+    if (!entry->text) {
+        free(entry);
+        return NULL;
+    }
+    memcpy(entry->text, text, len);
+    entry->text[len] = '\0';
+    entry->len = len;
+    entry->hash = hash;
+    entry->refs = 1;
+    entry->word = tn__sql_first_word((tn_str){entry->text, len});
+    return entry;
+}
+
+void tn__cache_drop(tn__cache *cache, tn__cached *entry)
+{
+    if (!entry->listed)
+        return;
+    for (tn__cached **at = bucket(cache, entry->hash); *at; at = &(*at)->hash_next)
+        if (*at == entry) {
+            *at = entry->hash_next;
+            break;
+        }
+    unlink_use(cache, entry);
+    entry->hash_next = NULL;
+    entry->listed = false;
+    cache->count--;
+    if (entry->refs == 0)
+        destroy(cache, entry);
+}
+
+void tn__cache_add(tn__cache *cache, tn__cached *entry)
+{
+    if (cache->capacity == 0)
+        return;
+    if (cache->count >= cache->capacity)
+        tn__cache_drop(cache, cache->oldest);
+    tn__cached **head = bucket(cache, entry->hash);
+    entry->hash_next = *head;
+    *head = entry;
+    link_newest(cache, entry);
+    entry->listed = true;
+    cache->count++;
+}
+
+void tn__cache_release(tn__cache *cache, tn__cached *entry)
+{
+    if (--entry->refs == 0 && !entry->listed)
+        destroy(cache, entry);
+}
+
+void tn__cache_free(tn__cache *cache)
+{
+    while (cache->oldest)
+        tn__cache_drop(cache, cache->oldest);
+    free(cache->buckets);
+    *cache = (tn__cache){0};
+}

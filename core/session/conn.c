@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "session/conn.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "session/rows.h"
+
+enum { BIND_MEMORY_MAX = 1 << 30 };
+
+tn_status tn__conn_open(const tn__conn_plan *plan, int64_t deadline_ns, tn__conn **ret,
+                        tn_error *err)
+{
+    tn__conn *conn = calloc(1, sizeof(*conn));
+
+    if (!conn || !tn__cache_init(&conn->cache, plan->driver, plan->statement_cache)) {
+        free(conn);
+        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    }
+    conn->driver = plan->driver;
+    tn__arena_init(&conn->bind_arena, BIND_MEMORY_MAX);
+    tn__host_conn_init(&conn->host, plan->wait, plan->wait_arg);
+    tn_status status = plan->driver->conn.open(plan->source, &conn->host, deadline_ns, &conn->drv,
+                                               err);
+    if (status != TN_OK) {
+        conn->drv = NULL;
+        tn__conn_close(conn);
+        return status;
+    }
+    conn->created_ns = conn->idle_since_ns = tn__now_ns();
+    *ret = conn;
+    return TN_OK;
+}
+
+void tn__conn_close(tn__conn *conn)
+{
+    if (!conn)
+        return;
+    tn__cache_free(&conn->cache);
+    if (conn->drv)
+        conn->driver->conn.close(conn->drv);
+    tn__host_conn_close(&conn->host);
+    tn__arena_free(&conn->bind_arena);
+    tn__rows_free_spare(conn->spare);
+    free(conn->params);
+    free(conn);
+}
+
+tn_conn_state tn__conn_state(const tn__conn *conn)
+{
+    return conn->driver->conn.state(conn->drv);
+}
+
+void tn__conn_settle(tn__conn *conn, int64_t grace_ms, tn_error *err)
+{
+    tn_conn_state state = tn__conn_state(conn);
+
+    if (state == TN_CONN_BUSY) {
+        int64_t deadline = tn__deadline_after_ms(tn__now_ns(), grace_ms);
+        conn->host.shielded = true;
+        if (conn->driver->conn.cancel(conn->drv, deadline, NULL) != TN_OK)
+            conn->discard = true;
+        conn->host.shielded = false;
+        state = tn__conn_state(conn);
+    }
+    if (state == TN_CONN_BROKEN || state == TN_CONN_BUSY)
+        conn->discard = true;
+    if (conn->discard && err)
+        err->discarded = true;
+}
+
+tn_status tn__conn_free_wire(tn__conn *conn, size_t limit, int64_t deadline_ns, tn_error *err)
+{
+    return conn->attached ? tn__rows_detach(conn->attached, limit, deadline_ns, err) : TN_OK;
+}
+
+bool tn__conn_reset(tn__conn *conn, int64_t deadline_ns)
+{
+    if (conn->discard)
+        return false;
+    tn__rows_orphan_all(conn);
+    tn__conn_settle(conn, 1000, NULL);
+    if (conn->discard)
+        return false;
+    conn->host.shielded = true;
+    tn_status status = conn->driver->conn.reset(conn->drv, deadline_ns, NULL);
+    conn->host.shielded = false;
+    return status == TN_OK && tn__conn_state(conn) == TN_CONN_IDLE;
+}
+
+tn_status tn__conn_prepare(tn__conn *conn, const char *sql, size_t len, uint64_t hash,
+                           int64_t deadline_ns, tn__cached **ret, tn_error *err)
+{
+    tn__cached *entry = tn__cache_find(&conn->cache, sql, len, hash);
+
+    if (entry) {
+        *ret = entry;
+        return TN_OK;
+    }
+    entry = tn__cached_new(sql, len, hash);
+    if (!entry)
+        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    tn_status status = conn->driver->stmt.prepare(conn->drv, (tn_str){entry->text, entry->len},
+                                                  deadline_ns, &entry->drv, err);
+    if (status != TN_OK) {
+        entry->drv = NULL;
+        tn__cache_release(&conn->cache, entry);
+        return status;
+    }
+    entry->info.size = sizeof(entry->info);
+    conn->driver->stmt.describe(entry->drv, &entry->info);
+    tn__cache_add(&conn->cache, entry);
+    *ret = entry;
+    return TN_OK;
+}

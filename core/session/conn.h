@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection as the core holds it: the driver's handle, its statement cache, the memory that is
+ * reused from call to call, the rows that are open on it. Used by one thread at a time.
+ */
+#ifndef TENON_SESSION_CONN_H
+#define TENON_SESSION_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tenon/error.h>
+
+#include "base/arena.h"
+#include "driver/driver.h"
+#include "driver/host.h"
+#include "session/cache.h"
+
+struct tn__rows;
+
+typedef struct tn__conn {
+    const tn__driver *driver;
+    tn_driver_conn *drv;
+    tn_host_conn host;
+    tn__cache cache;
+
+    tn_value *params; /* of the statement that is being bound, kept for the next */
+    size_t params_capacity;
+    tn__arena bind_arena;
+
+    struct tn__rows *attached; /* rows whose cursor occupies the connection */
+    struct tn__rows *open;     /* all rows that are open on it */
+    struct tn__rows *spare;    /* one rows object kept for the next query */
+
+    bool discard; /* never goes back into the pool */
+    int64_t created_ns;
+    int64_t idle_since_ns;
+    struct tn__conn *next; /* in the pool's lists */
+} tn__conn;
+
+/* How a connection is made; borrowed for the call. */
+typedef struct tn__conn_plan {
+    const tn__driver *driver;
+    tn_driver_source *source;
+    tn_wait_fn *wait;
+    void *wait_arg;
+    size_t statement_cache;
+} tn__conn_plan;
+
+tn_status tn__conn_open(const tn__conn_plan *plan, int64_t deadline_ns, tn__conn **ret,
+                        tn_error *err);
+/* No rows may be open on it. NULL is fine. */
+void tn__conn_close(tn__conn *conn);
+
+tn_conn_state tn__conn_state(const tn__conn *conn);
+
+/*
+ * After a failure: a statement that was given up is ended and its answer read, within grace_ms; a
+ * connection for which that does not work is marked to be discarded. err (may be NULL) is told.
+ */
+void tn__conn_settle(tn__conn *conn, int64_t grace_ms, tn_error *err);
+
+/* The rows that occupy the connection are read into memory, so that another statement can run. */
+tn_status tn__conn_free_wire(tn__conn *conn, size_t limit, int64_t deadline_ns, tn_error *err);
+
+/* Makes it as new: no transaction, no state. false: it must be closed. */
+bool tn__conn_reset(tn__conn *conn, int64_t deadline_ns);
+
+/* Finds or prepares a statement; the reference is given back with tn__cache_release(). */
+tn_status tn__conn_prepare(tn__conn *conn, const char *sql, size_t len, uint64_t hash,
+                           int64_t deadline_ns, tn__cached **ret, tn_error *err);
+
+#endif

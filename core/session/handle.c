@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "session/handle.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "session/transaction.h"
+
+tn_status tn__db_check(const tn_db *db, tn_error *err)
+{
+    if (!db || db->magic != TN__DB_MAGIC)
+        return tn_error_set(err, TN_MISUSE, NULL, "%s",
+                            db ? "the handle was closed or is none" : "the handle is NULL");
+    if (db->kind != TN__DB_CLIENT && !db->conn)
+        return tn_error_set(err, TN_MISUSE, "25000",
+                            "the transaction was ended with the handle that it was begun on");
+    if (db->child) {
+        tn_error_set(err, TN_MISUSE, "25001", "a nested transaction is open on this handle");
+        tn_error_set_hint(err, "use the nested transaction's handle, or end it first");
+        return TN_MISUSE;
+    }
+    return TN_OK;
+}
+
+tn_status tn__db_enter(tn_db *db, tn_error *err)
+{
+#ifndef NDEBUG
+    if (db->kind != TN__DB_CLIENT && atomic_exchange(&db->entered, true))
+        return tn_error_set(err, TN_MISUSE, NULL,
+                            "a session or transaction is used by two threads at once");
+#else
+    (void)db;
+    (void)err;
+#endif
+    return TN_OK;
+}
+
+void tn__db_leave(tn_db *db)
+{
+#ifndef NDEBUG
+    if (db->kind != TN__DB_CLIENT)
+        atomic_store(&db->entered, false);
+#else
+    (void)db;
+#endif
+}
+
+int64_t tn__db_deadline(const tn_db *db, int64_t timeout_ms)
+{
+    if (timeout_ms == 0)
+        timeout_ms = db->provider->statement_timeout_ms ? db->provider->statement_timeout_ms : -1;
+    if (timeout_ms < 0)
+        return db->deadline_ns;
+    return tn__deadline_min(db->deadline_ns, tn__deadline_after_ms(tn__now_ns(), timeout_ms));
+}
+
+int64_t tn__db_grace_ms(const tn_db *db)
+{
+    return db->kind == TN__DB_CLIENT ? 100 : 1000;
+}
+
+void tn_cancel(tn_db *db)
+{
+    if (!db || db->magic != TN__DB_MAGIC)
+        return;
+    if (db->kind == TN__DB_CLIENT)
+        db->provider->cancel_all(db->provider);
+    else if (db->conn)
+        tn__host_cancel(&db->conn->host);
+}
+
+unsigned tn_depth(const tn_db *db)
+{
+    return db && db->magic == TN__DB_MAGIC ? db->depth : 0;
+}
+
+tn_status tn_acquire(tn_db *client, tn_db **ret_session, tn_error *err)
+{
+    tn_status status = tn__db_check(client, err);
+    if (status != TN_OK)
+        return status;
+    if (client->kind != TN__DB_CLIENT)
+        return tn_error_set(err, TN_MISUSE, NULL, "tn_acquire: the handle is not a client");
+
+    tn_db *session = calloc(1, sizeof(*session));
+    if (!session)
+        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    tn__provider *provider = client->provider;
+    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), provider->pool_timeout_ms);
+    status = provider->acquire(provider, deadline, &session->conn, err);
+    if (status != TN_OK) {
+        free(session);
+        return status;
+    }
+    session->magic = TN__DB_MAGIC;
+    session->kind = TN__DB_SESSION;
+    session->provider = provider;
+    session->deadline_ns = TN_NO_DEADLINE;
+    *ret_session = session;
+    return TN_OK;
+}
+
+void tn_release(tn_db *session)
+{
+    if (!session || session->magic != TN__DB_MAGIC || session->kind != TN__DB_SESSION)
+        return;
+    tn__txn_orphan(session->child);
+    session->magic = 0;
+    session->provider->release(session->provider, session->conn);
+    free(session);
+}

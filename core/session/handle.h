@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tn_db: one struct for the three kinds of handle. What stands behind a client (the pool) is seen
+ * from here only as a provider of connections.
+ */
+#ifndef TENON_SESSION_HANDLE_H
+#define TENON_SESSION_HANDLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tenon/db.h>
+#include <tenon/txn.h>
+
+#include "session/conn.h"
+
+typedef struct tn__provider tn__provider;
+
+/* What a client's connections come from; the pool embeds it. */
+struct tn__provider {
+    tn_status (*acquire)(tn__provider *provider, int64_t deadline_ns, tn__conn **ret,
+                         tn_error *err);
+    void (*release)(tn__provider *provider, tn__conn *conn);
+    /* Ends what runs on all connections that are handed out. */
+    void (*cancel_all)(tn__provider *provider);
+    int64_t pool_timeout_ms;
+    int64_t statement_timeout_ms; /* 0: none */
+    size_t row_buffer;
+};
+
+typedef enum tn__db_kind { TN__DB_CLIENT = 1, TN__DB_SESSION, TN__DB_TXN } tn__db_kind;
+
+#define TN__DB_MAGIC UINT32_C(0x746e6462)
+
+struct tn_db {
+    uint32_t magic;
+    tn__db_kind kind;
+    tn__provider *provider;
+    tn__conn *conn;      /* NULL for a client, and for a transaction that its parent has ended */
+    tn_db *parent;       /* of a transaction */
+    tn_db *child;        /* a transaction that is open on this session or transaction */
+    unsigned depth;      /* 0: client, session; 1: transaction; 2...: savepoints */
+    int64_t deadline_ns; /* of the transaction, outer ones included */
+    atomic_bool entered; /* debug: a call is under way */
+};
+
+/* The handle is one, and nothing forbids its use now. TN_MISUSE says what. */
+tn_status tn__db_check(const tn_db *db, tn_error *err);
+
+/* The one-thread rule of sessions and transactions, checked in debug builds. */
+tn_status tn__db_enter(tn_db *db, tn_error *err);
+void tn__db_leave(tn_db *db);
+
+/* The deadline of a call: the call's timeout (0: the handle's default, -1: none), cut by the
+ * transaction's. */
+int64_t tn__db_deadline(const tn_db *db, int64_t timeout_ms);
+
+/* How long a given-up statement may take to be ended: sessions and transactions are worth waiting
+ * for, a client's connection can be replaced. */
+int64_t tn__db_grace_ms(const tn_db *db);
+
+#endif

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows are the sticky consumer of a run. Each connection keeps one rows object for the next query,
+ * so that a loop of queries allocates none.
+ */
+#include "session/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "session/scan.h"
+
+enum { SCRATCH_MAX = 1 << 24 };
+
+static tn__rows no_memory = {
+    .status = TN_NOMEM,
+    .done = true,
+    .borrowed_static = true,
+    .affected = -1,
+    .err = {.status = TN_NOMEM, .sqlstate = "53200", .message = "out of memory"},
+};
+
+static tn__rows *inner(const tn_rows *rows)
+{
+    return (tn__rows *)(uintptr_t)rows;
+}
+
+static tn__rows *new_rows(void)
+{
+    tn__rows *rows = malloc(sizeof(*rows));
+
+    if (!rows)
+        return &no_memory;
+    tn__arena_init(&rows->scratch, SCRATCH_MAX);
+    return rows;
+}
+
+/* All but the error and the scratch memory, which are large and only read when something is there.
+ */
+static void clean(tn__rows *rows)
+{
+    rows->head = (tn_rows){0};
+    rows->run = (tn__run){0};
+    rows->status = TN_OK;
+    rows->done = rows->detached = rows->orphaned = rows->borrowed_static = false;
+    rows->columns = NULL;
+    rows->affected = -1;
+    rows->tag[0] = '\0';
+    rows->next = rows->prev = NULL;
+}
+
+void tn__rows_free_spare(tn__rows *rows)
+{
+    if (!rows)
+        return;
+    tn__arena_free(&rows->scratch);
+    free(rows);
+}
+
+/* ---- the connection's list ------------------------------------------------------------------- */
+
+static void enlist(tn__rows *rows)
+{
+    tn__conn *conn = rows->run.conn;
+
+    rows->next = conn->open;
+    if (conn->open)
+        conn->open->prev = rows;
+    conn->open = rows;
+    conn->attached = rows;
+}
+
+static void delist(tn__rows *rows)
+{
+    tn__conn *conn = rows->run.conn;
+
+    if (conn->attached == rows)
+        conn->attached = NULL;
+    *(rows->prev ? &rows->prev->next : &conn->open) = rows->next;
+    if (rows->next)
+        rows->next->prev = rows->prev;
+    rows->next = rows->prev = NULL;
+}
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+/* The first error counts; it ends the loop. */
+static tn_status stick(tn__rows *rows, tn_status status)
+{
+    rows->status = status;
+    rows->head.left = 0;
+    rows->head.row = NULL;
+    return status;
+}
+
+static tn_status stick_misuse(tn__rows *rows, const char *what)
+{
+    if (rows->status != TN_OK)
+        return rows->status;
+    return stick(rows, tn_error_set(&rows->err, TN_MISUSE, NULL, "%s", what));
+}
+
+/* ---- open, next, close ----------------------------------------------------------------------- */
+
+tn_rows *tn__rows_open(tn_db *db, const tn_call *call, const tn__sql *sql, const tn_arglist *args)
+{
+    uint32_t flags = call && call->fetch == TN_FETCH_BUFFER ? 0 : TN_EXECUTE_STREAM;
+    tn__run run;
+    tn_error err;
+
+    tn_error_clear(&err);
+    tn_status status = tn__run_start(&run, db, call, sql, args, flags, &err);
+    tn__rows *rows = NULL;
+    if (status == TN_OK) {
+        rows = run.conn->spare;
+        run.conn->spare = NULL;
+    }
+    if (!rows)
+        rows = new_rows();
+    if (rows == &no_memory) {
+        if (status == TN_OK)
+            tn__run_end(&run);
+        return &no_memory.head;
+    }
+    clean(rows);
+    if (status != TN_OK) {
+        rows->err = err;
+        rows->done = true;
+        stick(rows, status);
+        return &rows->head;
+    }
+    rows->run = run;
+    rows->columns = run.stmt->info.columns;
+    rows->head.columns = (uint32_t)run.stmt->info.n_columns;
+    enlist(rows);
+    return &rows->head;
+}
+
+static void finished(tn__rows *rows)
+{
+    const tn_batch *batch = &rows->run.batch;
+
+    rows->done = true;
+    rows->affected = batch->affected;
+    tn__copy_text(rows->tag, sizeof(rows->tag), tn_str_from(batch->tag));
+    if (rows->run.conn->attached == rows)
+        rows->run.conn->attached = NULL;
+}
+
+bool tn__rows_more(tn_rows *head)
+{
+    tn__rows *rows = inner(head);
+
+    head->row = NULL;
+    head->left = 0;
+    if (rows->status != TN_OK || rows->done)
+        return false;
+    tn_status status = tn__run_fetch(&rows->run, &rows->err);
+    if (status != TN_OK) {
+        rows->done = true;
+        stick(rows, status);
+        return false;
+    }
+    if (rows->run.batch.done)
+        finished(rows);
+    if (rows->run.batch.rows == 0)
+        return false;
+    head->row = rows->run.batch.values;
+    head->left = rows->run.batch.rows - 1;
+    return true;
+}
+
+static void recycle(tn__rows *rows, tn__conn *conn)
+{
+    tn__arena_reset(&rows->scratch);
+    if (conn && !conn->spare)
+        conn->spare = rows;
+    else
+        tn__rows_free_spare(rows);
+}
+
+tn_status tn_close(tn_rows *head, tn_error *err)
+{
+    if (!head)
+        return TN_OK;
+    tn__rows *rows = inner(head);
+    tn_status status = rows->status;
+    if (status != TN_OK && err)
+        *err = rows->err;
+    if (rows->borrowed_static)
+        return status;
+
+    tn__conn *conn = rows->orphaned ? NULL : rows->run.conn;
+    if (!conn) {
+        tn__rows_free_spare(rows);
+        return status;
+    }
+    delist(rows);
+    tn__run run = rows->run;
+    recycle(rows, conn);
+    tn__run_end(&run);
+    return status;
+}
+
+tn_status tn__rows_detach(tn__rows *rows, size_t limit, int64_t deadline_ns, tn_error *err)
+{
+    tn__conn *conn = rows->run.conn;
+
+    conn->attached = NULL;
+    if (rows->done)
+        return TN_OK;
+    tn_status status = conn->driver->cursor.detach(rows->run.cursor, limit, deadline_ns,
+                                                   &rows->err);
+    if (status == TN_OK) {
+        rows->detached = true;
+        return TN_OK;
+    }
+    tn_error_prepend(&rows->err, "reading the rows that are still open on this connection");
+    rows->done = true;
+    stick(rows, status);
+    if (err)
+        *err = rows->err;
+    tn__conn_settle(conn, tn__db_grace_ms(rows->run.db), err);
+    return status;
+}
+
+void tn__rows_orphan_all(tn__conn *conn)
+{
+    while (conn->open) {
+        tn__rows *rows = conn->open;
+        delist(rows);
+        if (rows->run.cursor)
+            conn->driver->cursor.close(rows->run.cursor);
+        if (rows->run.stmt)
+            tn__cache_release(&conn->cache, rows->run.stmt);
+        rows->run = (tn__run){0};
+        rows->head.columns = 0;
+        rows->columns = NULL;
+        rows->orphaned = true;
+        if (!rows->done && rows->status == TN_OK)
+            tn_error_set(&rows->err, TN_MISUSE, "24000",
+                         "the rows were still open when their transaction or session ended");
+        if (!rows->done && rows->status == TN_OK)
+            stick(rows, TN_MISUSE);
+        rows->done = true;
+        rows->head.row = NULL;
+        rows->head.left = 0;
+    }
+    conn->attached = NULL;
+}
+
+/* ---- what is known of them ------------------------------------------------------------------- */
+
+tn_status tn_rows_status(const tn_rows *rows)
+{
+    return inner(rows)->status;
+}
+
+const tn_column *tn_rows_column(const tn_rows *rows, size_t index)
+{
+    return index < rows->columns ? &inner(rows)->columns[index] : NULL;
+}
+
+int64_t tn_rows_affected(const tn_rows *rows)
+{
+    return inner(rows)->affected;
+}
+
+const char *tn_rows_tag(const tn_rows *rows)
+{
+    return inner(rows)->tag;
+}
+
+int tn_col(tn_rows *head, const char *name)
+{
+    tn__rows *rows = inner(head);
+    char known[256] = "";
+    size_t used = 0;
+
+    for (uint32_t i = 0; i < head->columns; i++)
+        if (name && strcmp(rows->columns[i].name, name) == 0)
+            return (int)i;
+    if (rows->status != TN_OK)
+        return -1;
+    for (uint32_t i = 0; i < head->columns && used < sizeof(known); i++)
+        used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", i ? ", " : "",
+                                 rows->columns[i].name);
+    stick(rows,
+          tn_error_set(&rows->err, TN_DATA, "42703", "no column is named \"%.64s\"; there is: %s",
+                       name ? name : "", known));
+    rows->err.phase = TN_PHASE_SCAN;
+    return -1;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static tn__scan_place place_of(const tn__rows *rows, size_t index)
+{
+    return (tn__scan_place){.name = rows->columns ? rows->columns[index].name : NULL,
+                            .index = index};
+}
+
+static tn_status read_one(tn__rows *rows, size_t index, const tn_target *target)
+{
+    tn__scanned scanned;
+
+    tn_status status = tn__scan_convert(&rows->head.row[index], target, place_of(rows, index),
+                                        &rows->scratch, &scanned, &rows->err);
+    if (status != TN_OK)
+        return stick(rows, status);
+    tn__scan_store(&scanned, target);
+    return TN_OK;
+}
+
+tn_status tn_scan_into(tn_rows *head, const tn_intolist *into)
+{
+    tn__rows *rows = inner(head);
+
+    if (rows->status != TN_OK)
+        return rows->status;
+    if (!head->row)
+        return stick_misuse(rows, "tn_scan: there is no row; call tn_next first");
+    if (into->count != head->columns)
+        return stick(rows, tn_error_set(&rows->err, TN_DATA, "42804",
+                                        "tn_scan: the row has %u columns, %zu targets were given",
+                                        head->columns, into->count));
+    if (rows->scratch.used)
+        tn__arena_reset(&rows->scratch);
+    for (size_t i = 0; i < into->count; i++) {
+        tn_status status = read_one(rows, i, &into->items[i]);
+        if (status != TN_OK)
+            return status;
+    }
+    return TN_OK;
+}
+
+tn_status tn_read_into(tn_rows *head, int index, const tn_intolist *into)
+{
+    tn__rows *rows = inner(head);
+
+    if (rows->status != TN_OK)
+        return rows->status;
+    if (!head->row)
+        return stick_misuse(rows, "reading a column: there is no row; call tn_next first");
+    if (index < 0 || (uint32_t)index >= head->columns)
+        return stick(rows, tn_error_set(&rows->err, TN_DATA, "42703",
+                                        "column index %d is not within 0 to %d", index,
+                                        (int)head->columns - 1));
+    return read_one(rows, (size_t)index, &into->items[0]);
+}
+
+bool tn_row_is_null(tn_rows *rows, int index)
+{
+    tn_target ignore = {.kind = TN_TARGET_IGNORE};
+    tn_intolist one = {&ignore, 1};
+
+    if (tn_read_into(rows, index, &one) != TN_OK)
+        return false;
+    return rows->row[index].type == TN_TYPE_NULL;
+}
+
+/* One accessor a type; they differ in nothing but that. */
+#define ROW_ACCESSOR(name, ctype, kind_)                       \
+    ctype tn_row_##name(tn_rows *rows, int index)              \
+    {                                                          \
+        ctype value;                                           \
+        memset(&value, 0, sizeof(value));                      \
+        tn_target target = {.value = &value, .kind = kind_};   \
+        tn_read_into(rows, index, &(tn_intolist){&target, 1}); \
+        return value;                                          \
+    }
+ROW_ACCESSOR(int32, int32_t, TN_TYPE_INT32)
+ROW_ACCESSOR(int64, int64_t, TN_TYPE_INT64)
+ROW_ACCESSOR(double, double, TN_TYPE_FLOAT8)
+ROW_ACCESSOR(bytes, tn_bytes, TN_TYPE_BYTES)
+ROW_ACCESSOR(uuid, tn_uuid, TN_TYPE_UUID)
+ROW_ACCESSOR(time, tn_time, TN_TYPE_TIMESTAMPTZ)
+ROW_ACCESSOR(timestamp, tn_timestamp, TN_TYPE_TIMESTAMP)
+ROW_ACCESSOR(date, tn_date, TN_TYPE_DATE)
+ROW_ACCESSOR(timeofday, tn_timeofday, TN_TYPE_TIME)
+ROW_ACCESSOR(interval, tn_interval, TN_TYPE_INTERVAL)
+ROW_ACCESSOR(array, tn_array, TN_TYPE_ARRAY)
+
+bool tn_row_bool(tn_rows *rows, int index)
+{
+    bool value = false;
+    tn_target target = {.value = &value, .kind = TN_TYPE_BOOL};
+
+    tn_read_into(rows, index, &(tn_intolist){&target, 1});
+    return value;
+}
+
+/* Text views of a failed read are empty and not NULL, so that they can be printed. */
+#define ROW_TEXT_ACCESSOR(name, ctype, kind_)                  \
+    ctype tn_row_##name(tn_rows *rows, int index)              \
+    {                                                          \
+        ctype value = {"", 0};                                 \
+        tn_target target = {.value = &value, .kind = kind_};   \
+        tn_read_into(rows, index, &(tn_intolist){&target, 1}); \
+        return value;                                          \
+    }
+ROW_TEXT_ACCESSOR(str, tn_str, TN_TYPE_TEXT)
+ROW_TEXT_ACCESSOR(numeric, tn_numeric, TN_TYPE_NUMERIC)
+ROW_TEXT_ACCESSOR(json, tn_json, TN_TYPE_JSON)

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+#include "session/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "observe/log.h"
+#include "session/bind.h"
+#include "session/rows.h"
+
+enum {
+    PARAMS_MAX = 65535 /* the protocol's count is 16 bits */
+};
+
+tn__sql tn__sql_from(const char *text)
+{
+    size_t len = text ? strlen(text) : 0;
+
+    return (tn__sql){.text = text, .len = len, .hash = tn__hash(text, len)};
+}
+
+/* ---- query log ------------------------------------------------------------------------------- */
+
+static void log_end(const tn__run *run, const char *how)
+{
+    if (!run->started_ns)
+        return;
+    int64_t us = (tn__now_ns() - run->started_ns) / 1000;
+    tn__log(TN_LOG_QUERY, "query", "%lld.%03lld ms, %llu rows, %zu parameters, %s: %.*s",
+            (long long)(us / 1000), (long long)(us % 1000), (unsigned long long)run->rows,
+            run->stmt ? run->stmt->info.n_params : 0, how,
+            run->stmt ? (int)(run->stmt->len > 1500 ? 1500 : run->stmt->len) : 0,
+            run->stmt ? run->stmt->text : "");
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+/* BEGIN and its kin as SQL text would go past the state that the handles keep. */
+static tn_status check_word(const tn_db *db, const tn__cached *stmt, tn_error *err)
+{
+    if (stmt->word <= TN__STMT_EMPTY || db->kind == TN__DB_SESSION)
+        return TN_OK;
+    tn_error_set(err, TN_MISUSE, "25000", "a transaction command as SQL text, on a handle that %s",
+                 db->kind == TN__DB_CLIENT ? "may take another connection for each call"
+                                           : "keeps its own transaction");
+    tn_error_set_hint(err, "use tn_begin, tn_commit, tn_rollback or tn_transaction, or a session "
+                           "(tn_acquire)");
+    return TN_MISUSE;
+}
+
+static tn_status take_connection(tn__run *run, tn_db *db, tn_error *err)
+{
+    tn__provider *provider = db->provider;
+
+    run->db = db;
+    if (db->kind != TN__DB_CLIENT) {
+        run->conn = db->conn;
+        return tn__conn_free_wire(run->conn, provider->row_buffer, run->deadline_ns, err);
+    }
+    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), provider->pool_timeout_ms);
+    return provider->acquire(provider, tn__deadline_min(deadline, run->deadline_ns), &run->conn,
+                             err);
+}
+
+static void give_connection(tn__run *run)
+{
+    if (run->conn && run->db->kind == TN__DB_CLIENT)
+        run->db->provider->release(run->db->provider, run->conn);
+    run->conn = NULL;
+}
+
+static tn_status prepare(tn__run *run, const tn__sql *sql, tn_error *err)
+{
+    tn_status status = tn__conn_prepare(run->conn, sql->text, sql->len, sql->hash, run->deadline_ns,
+                                        &run->stmt, err);
+    if (status != TN_OK)
+        return status;
+    status = check_word(run->db, run->stmt, err);
+    if (status == TN_OK && run->stmt->info.n_params > PARAMS_MAX)
+        status = tn_error_set(err, TN_LIMIT, "54023", "more than %d parameters", PARAMS_MAX);
+    if (status != TN_OK) {
+        tn__cache_release(&run->conn->cache, run->stmt);
+        run->stmt = NULL;
+    }
+    return status;
+}
+
+static tn_status bind(tn__run *run, const tn_arglist *args, tn_error *err)
+{
+    tn__conn *conn = run->conn;
+    size_t n = run->stmt->info.n_params;
+
+    tn__arena_reset(&conn->bind_arena);
+    if (n > conn->params_capacity) {
+        tn_value *grown = realloc(conn->params, n * 2 * sizeof(*grown));
+        if (!grown)
+            return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+        conn->params = grown;
+        conn->params_capacity = n * 2;
+    }
+    return tn__bind(args, run->stmt->info.params, n, &conn->bind_arena, conn->params, err);
+}
+
+/* The text's statement is prepared anew when the server has lost it; within a transaction that has
+ * failed by then it is only forgotten, so that a retry finds a good one. */
+static tn_status execute(tn__run *run, const tn__sql *sql, const tn_arglist *args, uint32_t flags,
+                         tn_error *err)
+{
+    tn__conn *conn = run->conn;
+    bool again = tn__conn_state(conn) == TN_CONN_IDLE;
+
+    for (;;) {
+        tn_status status = bind(run, args, err);
+        if (status != TN_OK)
+            return status;
+        status = conn->driver->cursor.execute(run->stmt->drv, conn->params,
+                                              run->stmt->info.n_params, flags, run->deadline_ns,
+                                              &run->cursor, err);
+        if (status != TN_DRIVER_STALE)
+            return status;
+        tn__cache_drop(&conn->cache, run->stmt);
+        if (!again)
+            return err && err->status ? err->status : TN_FAILED;
+        again = false;
+        tn__cache_release(&conn->cache, run->stmt);
+        run->stmt = NULL;
+        status = prepare(run, sql, err);
+        if (status != TN_OK)
+            return status;
+    }
+}
+
+/* An autocommit statement that was sent and whose answer was lost may have been applied. */
+static void judge_outcome(const tn__run *run, tn_error *err)
+{
+    if (!err || err->status != TN_LOST || run->db->kind == TN__DB_TXN)
+        return;
+    if (run->stmt && (run->stmt->info.flags & TN_STMT_READ_ONLY))
+        err->retry = TN_RETRY_STATEMENT;
+    else
+        err->retry = err->outcome == TN_OUTCOME_IN_DOUBT ? TN_RETRY_NO : err->retry;
+}
+
+static void abandon(tn__run *run, tn_error *err)
+{
+    tn__conn *conn = run->conn;
+
+    if (conn && conn->drv) {
+        tn__conn_settle(conn, tn__db_grace_ms(run->db), err);
+        tn__host_end(&conn->host);
+        judge_outcome(run, err);
+    }
+    log_end(run, err && err->sqlstate[0] ? err->sqlstate : "failed");
+    if (run->stmt)
+        tn__cache_release(&conn->cache, run->stmt);
+    run->stmt = NULL;
+    give_connection(run);
+    tn__db_leave(run->db);
+}
+
+static tn_status begin(tn__run *run, tn_db *db, const tn_call *call, const tn__sql *sql,
+                       tn_error *err)
+{
+    *run = (tn__run){.batch = {.size = sizeof(run->batch)}};
+    tn_status status = tn__db_check(db, err);
+    if (status != TN_OK)
+        return status;
+    if (!sql->text)
+        return tn_error_set(err, TN_MISUSE, NULL, "the statement is NULL");
+    if (sql->len > INT32_MAX)
+        return tn_error_set(err, TN_LIMIT, "54000", "the statement is longer than 2 GiB");
+    if (!tn__utf8_valid(sql->text, sql->len))
+        return tn_error_set(err, TN_DATA, "22021", "the statement is not valid UTF-8");
+    status = tn__db_enter(db, err);
+    if (status != TN_OK)
+        return status;
+    run->deadline_ns = tn__db_deadline(db, call ? call->timeout_ms : 0);
+    if (tn__log_wanted(TN_LOG_QUERY))
+        run->started_ns = tn__now_ns();
+    status = take_connection(run, db, err);
+    if (status != TN_OK) {
+        run->conn = db->kind == TN__DB_CLIENT ? NULL : run->conn;
+        tn__db_leave(db);
+        return status;
+    }
+    tn__host_begin(&run->conn->host);
+    return TN_OK;
+}
+
+tn_status tn__run_start(tn__run *run, tn_db *db, const tn_call *call, const tn__sql *sql,
+                        const tn_arglist *args, uint32_t flags, tn_error *err)
+{
+    tn_error local;
+
+    /* Statuses and outcomes are decided on the error, so there is one also when nobody asked. */
+    if (!err) {
+        tn_error_clear(&local);
+        err = &local;
+    }
+    tn_status status = begin(run, db, call, sql, err);
+    if (status != TN_OK)
+        return status;
+    status = prepare(run, sql, err);
+    if (status == TN_OK)
+        status = execute(run, sql, args, flags, err);
+    if (status != TN_OK) {
+        abandon(run, err);
+        return status;
+    }
+    tn__db_leave(db);
+    return TN_OK;
+}
+
+tn_status tn__run_prepare(tn__run *run, tn_db *db, const tn__sql *sql, tn_error *err)
+{
+    tn_status status = begin(run, db, NULL, sql, err);
+    if (status != TN_OK)
+        return status;
+    status = prepare(run, sql, err);
+    if (status != TN_OK) {
+        abandon(run, err);
+        return status;
+    }
+    tn__db_leave(db);
+    return TN_OK;
+}
+
+/* ---- fetch and end --------------------------------------------------------------------------- */
+
+tn_status tn__run_fetch(tn__run *run, tn_error *err)
+{
+    tn__conn *conn = run->conn;
+    tn_status status = tn__db_enter(run->db, err);
+
+    if (status != TN_OK)
+        return status;
+    if (tn__host_cancelled(&conn->host))
+        status = tn_error_set(err, TN_CANCELLED, "57014", "cancelled on request");
+    else
+        status = conn->driver->cursor.fetch(run->cursor, run->deadline_ns, &run->batch, err);
+    if (status == TN_OK)
+        run->rows += run->batch.rows;
+    tn__db_leave(run->db);
+    return status;
+}
+
+void tn__run_end(tn__run *run)
+{
+    tn__conn *conn = run->conn;
+
+    if (!conn)
+        return;
+    if (run->cursor)
+        conn->driver->cursor.close(run->cursor);
+    run->cursor = NULL;
+    /* Rows that were read into memory may end while others occupy the connection. */
+    if (!conn->attached) {
+        tn__conn_settle(conn, tn__db_grace_ms(run->db), NULL);
+        tn__host_end(&conn->host);
+    }
+    log_end(run, "ok");
+    if (run->stmt)
+        tn__cache_release(&conn->cache, run->stmt);
+    run->stmt = NULL;
+    give_connection(run);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One execution of one statement: connection, prepared statement, cursor. tn_exec(), tn_get() and
+ * rows are three ways to consume it.
+ */
+#ifndef TENON_SESSION_RUN_H
+#define TENON_SESSION_RUN_H
+
+#include <tenon/query.h>
+
+#include "session/handle.h"
+
+/* A statement's text with what was computed of it. */
+typedef struct tn__sql {
+    const char *text;
+    size_t len;
+    uint64_t hash;
+} tn__sql;
+
+typedef struct tn__run {
+    tn_db *db;
+    tn__conn *conn;
+    tn__cached *stmt;
+    tn_driver_cursor *cursor;
+    int64_t deadline_ns;
+    int64_t started_ns; /* 0: nobody reads the query log */
+    tn_batch batch;     /* what was fetched last */
+    uint64_t rows;      /* fetched so far, for the log */
+} tn__run;
+
+tn__sql tn__sql_from(const char *text);
+
+/*
+ * Acquires (on a client), prepares, binds and executes. On success the run is to be ended with
+ * tn__run_end(); on failure nothing remains. flags: TN_EXECUTE_. run->db etc. are set by this.
+ */
+tn_status tn__run_start(tn__run *run, tn_db *db, const tn_call *call, const tn__sql *sql,
+                        const tn_arglist *args, uint32_t flags, tn_error *err);
+
+/* The next batch into run->batch. */
+tn_status tn__run_fetch(tn__run *run, tn_error *err);
+
+/* Ends it: closes the cursor (settling the connection where the statement was not finished), gives
+ * back statement and, on a client, the connection. */
+void tn__run_end(tn__run *run);
+
+/* Only the statement: prepared (from the cache or anew), on an acquired connection. For
+ * tn_prepare().*/
+tn_status tn__run_prepare(tn__run *run, tn_db *db, const tn__sql *sql, tn_error *err);
+
+#endif
