@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection, or the right to open one, goes straight from who gives it up to who has waited
+ * longest: nobody who comes later can take it in between. What can block (connecting, pinging,
+ * resetting, closing) is done outside the lock, by the thread that needs it.
+ */
+#include "pool/pool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "config/config.h"
+#include "observe/log.h"
+#include "pool/fork.h"
+
+enum { PING_AFTER_IDLE_MS = 1000, PING_MS = 5000, RESET_MS = 5000 };
+
+struct tn__waiter {
+    pthread_cond_t ready;
+    tn__conn *conn; /* handed over */
+    bool may_open;  /* a slot handed over: the waiter opens a connection itself */
+    bool done;
+    tn__waiter *next;
+};
+
+static tn__pool *pool_of(tn__provider *provider)
+{
+    return (tn__pool *)provider;
+}
+
+/* ---- waiters (all under the lock) ------------------------------------------------------------ */
+
+static void enqueue(tn__pool *pool, tn__waiter *waiter)
+{
+    if (pool->last_waiter)
+        pool->last_waiter->next = waiter;
+    else
+        pool->first_waiter = waiter;
+    pool->last_waiter = waiter;
+    pool->n_waiting++;
+}
+
+static void dequeue(tn__pool *pool, tn__waiter *waiter)
+{
+    tn__waiter *before = NULL;
+
+    for (tn__waiter *at = pool->first_waiter; at; before = at, at = at->next) {
+        if (at != waiter)
+            continue;
+        *(before ? &before->next : &pool->first_waiter) = at->next;
+        if (pool->last_waiter == at)
+            pool->last_waiter = before;
+        pool->n_waiting--;
+        return;
+    }
+}
+
+static bool hand_over(tn__pool *pool, tn__conn *conn)
+{
+    tn__waiter *waiter = pool->first_waiter;
+
+    if (!waiter)
+        return false;
+    dequeue(pool, waiter);
+    waiter->conn = conn;
+    waiter->may_open = conn == NULL;
+    waiter->done = true;
+    pthread_cond_signal(&waiter->ready);
+    return true;
+}
+
+/* ---- slots (all under the lock) -------------------------------------------------------------- */
+
+static void lend(tn__pool *pool, tn__conn *conn)
+{
+    conn->next = pool->lent;
+    pool->lent = conn;
+    pool->in_use++;
+    pool->acquires++;
+}
+
+static void unlend(tn__pool *pool, tn__conn *conn)
+{
+    for (tn__conn **at = &pool->lent; *at; at = &(*at)->next)
+        if (*at == conn) {
+            *at = conn->next;
+            break;
+        }
+    conn->next = NULL;
+    pool->in_use--;
+}
+
+/* A slot is free: its right to open goes to the first waiter, or it is given up. */
+static void free_slot(tn__pool *pool)
+{
+    if (pool->closing || !hand_over(pool, NULL))
+        pool->total--;
+}
+
+static void count_closed(tn__pool *pool, const tn__conn *conn)
+{
+    pool->destroyed++;
+    pool->cache_hits += conn->cache.hits;
+    pool->cache_misses += conn->cache.misses;
+}
+
+/* ---- acquire --------------------------------------------------------------------------------- */
+
+static tn_status exhausted(tn__pool *pool, int64_t waited_ms, tn_error *err)
+{
+    tn_error_set(err, TN_TIMEOUT, "53300",
+                 "no connection within %lld ms: %u of %u in use, %u idle, %u waiting",
+                 (long long)waited_ms, pool->in_use, pool->max, pool->n_idle, pool->n_waiting);
+    if (!err)
+        return TN_TIMEOUT;
+    err->phase = TN_PHASE_ACQUIRE;
+    err->outcome = TN_OUTCOME_NOT_APPLIED;
+    if (pool->last_connect_error.status != TN_OK)
+        snprintf(err->detail, sizeof(err->detail), "the last connection attempt failed: %.400s",
+                 pool->last_connect_error.message);
+    tn_error_set_hint(err, "are connections kept by unclosed rows, sessions or transactions? "
+                           "DB_MAX_CONNECTIONS and DB_POOL_TIMEOUT are the limits");
+    return TN_TIMEOUT;
+}
+
+static bool wait_turn(tn__pool *pool, tn__waiter *waiter, int64_t deadline_ns)
+{
+    const struct timespec until = {.tv_sec = deadline_ns / TN__NS_PER_S,
+                                   .tv_nsec = deadline_ns % TN__NS_PER_S};
+
+    while (!waiter->done) {
+        int error = deadline_ns == TN_NO_DEADLINE
+                        ? pthread_cond_wait(&waiter->ready, &pool->lock)
+                        : pthread_cond_timedwait(&waiter->ready, &pool->lock, &until);
+        if (error == ETIMEDOUT && !waiter->done)
+            return false;
+    }
+    return true;
+}
+
+/* Under the lock: an idle connection, the right to open one, or a place in the queue. */
+static tn_status wait_in_line(tn__pool *pool, int64_t deadline_ns, tn__conn **ret, tn_error *err)
+{
+    tn__waiter waiter = {0};
+    pthread_condattr_t monotonic;
+    int64_t since = tn__now_ns();
+
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&waiter.ready, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    enqueue(pool, &waiter);
+    tn_status status = TN_OK;
+    if (!wait_turn(pool, &waiter, deadline_ns)) {
+        pool->timeouts++;
+        status = exhausted(pool, (tn__now_ns() - since) / TN__NS_PER_MS, err);
+        dequeue(pool, &waiter);
+    } else if (!waiter.conn && !waiter.may_open) {
+        status = tn_error_set(err, TN_SHUTDOWN, NULL, "the client is being closed");
+    }
+    pthread_cond_destroy(&waiter.ready);
+    if (status == TN_OK)
+        *ret = waiter.conn;
+    return status;
+}
+
+static tn_status take_slot(tn__pool *pool, int64_t deadline_ns, tn__conn **ret, tn_error *err)
+{
+    if (pool->closing)
+        return tn_error_set(err, TN_SHUTDOWN, NULL, "the client is being closed");
+    *ret = NULL;
+    if (pool->first_waiter == NULL && pool->idle) {
+        *ret = pool->idle;
+        pool->idle = (*ret)->next;
+        pool->n_idle--;
+        return TN_OK;
+    }
+    if (pool->first_waiter == NULL && pool->total < pool->max) {
+        pool->total++;
+        return TN_OK;
+    }
+    return wait_in_line(pool, deadline_ns, ret, err);
+}
+
+/* Outside the lock; the slot is ours. */
+static tn_status open_connection(tn__pool *pool, int64_t deadline_ns, tn__conn **ret, tn_error *err)
+{
+    int64_t limit = tn__deadline_after_ms(tn__now_ns(), pool->connect_timeout_ms);
+    tn_error why = TN_ERROR_INIT;
+
+    tn_status status = tn__conn_open(&pool->plan, tn__deadline_min(limit, deadline_ns), ret, &why);
+    if (status != TN_OK && why.phase == TN_PHASE_NONE)
+        why.phase = TN_PHASE_CONNECT;
+    pthread_mutex_lock(&pool->lock);
+    pool->last_connect_error = why;
+    if (status == TN_OK)
+        pool->created++;
+    pthread_mutex_unlock(&pool->lock);
+    if (status != TN_OK && err)
+        *err = why;
+    return status;
+}
+
+/* One that lay idle for long may have died meanwhile. */
+static bool still_alive(tn__conn *conn, int64_t deadline_ns)
+{
+    int64_t now = tn__now_ns();
+
+    if (now - conn->idle_since_ns < PING_AFTER_IDLE_MS * TN__NS_PER_MS)
+        return true;
+    int64_t limit = tn__deadline_min(deadline_ns, tn__deadline_after_ms(now, PING_MS));
+    return conn->driver->conn.ping(conn->drv, limit, NULL) == TN_OK;
+}
+
+static tn_status pool_acquire(tn__provider *provider, int64_t deadline_ns, tn__conn **ret,
+                              tn_error *err)
+{
+    tn__pool *pool = pool_of(provider);
+    tn__conn *conn;
+
+    tn_status status = tn__pool_check_process(pool, err);
+    if (status != TN_OK)
+        return status;
+    pthread_mutex_lock(&pool->lock);
+    status = take_slot(pool, deadline_ns, &conn, err);
+    pthread_mutex_unlock(&pool->lock);
+    if (status != TN_OK)
+        return status;
+    if (conn && !still_alive(conn, deadline_ns)) {
+        pthread_mutex_lock(&pool->lock);
+        count_closed(pool, conn);
+        pthread_mutex_unlock(&pool->lock);
+        tn__conn_close(conn);
+        conn = NULL;
+    }
+    if (!conn)
+        status = open_connection(pool, deadline_ns, &conn, err);
+    pthread_mutex_lock(&pool->lock);
+    if (status == TN_OK)
+        lend(pool, conn);
+    else
+        free_slot(pool);
+    pthread_mutex_unlock(&pool->lock);
+    if (status == TN_OK)
+        *ret = conn;
+    return status;
+}
+
+/* ---- release --------------------------------------------------------------------------------- */
+
+static void free_pool(tn__pool *pool)
+{
+    if (pool->plan.source)
+        pool->plan.driver->conn.close_source(pool->plan.source);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool->url);
+    free(pool);
+}
+
+static void pool_release(tn__provider *provider, tn__conn *conn)
+{
+    tn__pool *pool = pool_of(provider);
+
+    if (tn__pool_check_process(pool, NULL) != TN_OK)
+        return; /* the parent's connection: not ours to touch */
+    bool keep = tn__conn_reset(conn, tn__deadline_after_ms(tn__now_ns(), RESET_MS));
+    conn->idle_since_ns = tn__now_ns();
+
+    pthread_mutex_lock(&pool->lock);
+    unlend(pool, conn);
+    keep = keep && !pool->closing;
+    if (keep && !hand_over(pool, conn)) {
+        conn->next = pool->idle;
+        pool->idle = conn;
+        pool->n_idle++;
+    }
+    if (!keep) {
+        count_closed(pool, conn);
+        free_slot(pool);
+    }
+    bool last = pool->closing && pool->in_use == 0;
+    pthread_mutex_unlock(&pool->lock);
+    if (!keep)
+        tn__conn_close(conn);
+    if (last)
+        free_pool(pool);
+}
+
+static void pool_cancel_all(tn__provider *provider)
+{
+    tn__pool *pool = pool_of(provider);
+
+    pthread_mutex_lock(&pool->lock);
+    for (tn__conn *conn = pool->lent; conn; conn = conn->next)
+        tn__host_cancel(&conn->host);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+tn_status tn__pool_new(const tn__conn_plan *plan, char *url, const tn_config *config,
+                       tn__pool **ret, tn_error *err)
+{
+    tn__pool *pool = calloc(1, sizeof(*pool));
+
+    if (!pool)
+        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    pool->provider = (tn__provider){
+        .acquire = pool_acquire,
+        .release = pool_release,
+        .cancel_all = pool_cancel_all,
+        .pool_timeout_ms = tn__config_number(config, TN__OPT_POOL_TIMEOUT),
+        .statement_timeout_ms = tn__config_number(config, TN__OPT_STATEMENT_TIMEOUT),
+        .row_buffer = (size_t)tn__config_number(config, TN__OPT_ROW_BUFFER),
+    };
+    pool->client.magic = TN__DB_MAGIC;
+    pool->client.kind = TN__DB_CLIENT;
+    pool->client.provider = &pool->provider;
+    pool->client.deadline_ns = TN_NO_DEADLINE;
+    pool->plan = *plan;
+    pool->url = url;
+    pool->connect_timeout_ms = tn__config_number(config, TN__OPT_CONNECTION_TIMEOUT);
+    pool->max = (uint32_t)tn__config_number(config, TN__OPT_MAX_CONNECTIONS);
+    pool->fork_generation = tn__fork_generation();
+    pthread_mutex_init(&pool->lock, NULL);
+    *ret = pool;
+    return TN_OK;
+}
+
+tn_status tn__pool_check_process(const tn__pool *pool, tn_error *err)
+{
+    if (pool->fork_generation == tn__fork_generation())
+        return TN_OK;
+    tn_error_set(err, TN_FORKED, NULL,
+                 "the handle was opened before fork(), in the parent process");
+    tn_error_set_hint(err, "open a handle of its own in the child");
+    return TN_FORKED;
+}
+
+static void refuse_waiters(tn__pool *pool)
+{
+    for (tn__waiter *waiter = pool->first_waiter; waiter; waiter = pool->first_waiter) {
+        dequeue(pool, waiter);
+        waiter->done = true;
+        pthread_cond_signal(&waiter->ready);
+    }
+}
+
+tn_status tn__pool_close(tn__pool *pool, tn_error *err)
+{
+    tn_status status = tn__pool_check_process(pool, err);
+    if (status != TN_OK)
+        return status; /* memory and descriptors stay: closing them would speak to the server */
+
+    pthread_mutex_lock(&pool->lock);
+    pool->closing = true;
+    pool->client.magic = 0;
+    refuse_waiters(pool);
+    tn__conn *idle = pool->idle;
+    pool->idle = NULL;
+    pool->total -= pool->n_idle;
+    pool->n_idle = 0;
+    uint32_t in_use = pool->in_use;
+    pthread_mutex_unlock(&pool->lock);
+    while (idle) {
+        tn__conn *next = idle->next;
+        tn__conn_close(idle);
+        idle = next;
+    }
+    if (in_use == 0) {
+        free_pool(pool);
+        return TN_OK;
+    }
+    tn_error_set(err, TN_MISUSE, NULL,
+                 "tn_db_close: %u connections are still in use by rows, sessions or transactions",
+                 in_use);
+    tn_error_set_hint(err, "close them first (tn_close, tn_release, tn_commit, tn_rollback)");
+    return TN_MISUSE;
+}
+
+void tn__pool_stats(tn__pool *pool, tn_pool_stats *ret)
+{
+    pthread_mutex_lock(&pool->lock);
+    *ret = (tn_pool_stats){
+        .max = pool->max,
+        .total = pool->total,
+        .in_use = pool->in_use,
+        .idle = pool->n_idle,
+        .waiting = pool->n_waiting,
+        .acquires = pool->acquires,
+        .timeouts = pool->timeouts,
+        .created = pool->created,
+        .destroyed = pool->destroyed,
+        .statement_cache_hits = pool->cache_hits,
+        .statement_cache_misses = pool->cache_misses,
+    };
+    /* Lent connections count their own hits meanwhile; those are added when they are closed. */
+    for (const tn__conn *conn = pool->idle; conn; conn = conn->next) {
+        ret->statement_cache_hits += conn->cache.hits;
+        ret->statement_cache_misses += conn->cache.misses;
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
