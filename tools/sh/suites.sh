@@ -30,10 +30,11 @@ suite_build() {
 with_postgres() {
     local log=$1
     shift
-    TENON_PG_PASSWORD=$canary "$tenon" pg run --log-file "$log" -- sh -c '
+    TENON_PG_PASSWORD=$canary "$tenon" pg run --quiet --password-env TENON_PG_PASSWORD \
+        --keep-log "$log" -- sh -c '
         TENON_TEST_POSTGRES_URL=$DATABASE_URL
         export TENON_TEST_POSTGRES_URL
-        unset DATABASE_URL
+        unset DATABASE_URL TENON_PG_PASSWORD
         exec "$@"' sh "$@"
 }
 

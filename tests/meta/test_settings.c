@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is written down about settings is what the option table says: test_settings example.env
+ * README.md. The README must have, for each option, a table row that starts with its environment
+ * name and holds its default.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tenon/tenon.h>
+
+static unsigned number, failed;
+
+static void report(bool passed, const char *what, const char *name)
+{
+    number++;
+    failed += !passed;
+    printf("%s %u - %s %s\n", passed ? "ok" : "not ok", number, what, name);
+}
+
+static char *read_file(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    char *text = calloc(1, 1 << 20);
+
+    if (!file || !text) {
+        printf("Bail out! %s cannot be read\n", path);
+        exit(1);
+    }
+    if (fread(text, 1, (1 << 20) - 1, file) == 0)
+        printf("# %s is empty\n", path);
+    fclose(file);
+    return text;
+}
+
+static void check_example(const char *path)
+{
+    size_t size = tn_config_example(NULL, 0) + 1;
+    char *expected = calloc(1, size);
+    char *found = read_file(path);
+
+    if (!expected)
+        exit(1);
+    tn_config_example(expected, size);
+    report(size > 1 && strcmp(expected, found) == 0, "the option table generates", path);
+    if (strcmp(expected, found) != 0)
+        printf("# write it anew: tenon env --example >example.env\n");
+    free(expected);
+    free(found);
+}
+
+/* The line "| `NAME` | ...", or NULL. Cuts it off in text. */
+static char *find_row(char *text, const char *name)
+{
+    char start[64];
+
+    snprintf(start, sizeof(start), "\n| `%s` |", name);
+    char *row = strstr(text, start);
+    if (row)
+        row[1 + strcspn(row + 1, "\n")] = '\0';
+    return row;
+}
+
+static void check_readme(const char *path)
+{
+    size_t count;
+    const tn_option *options = tn_config_options(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        char cell[80];
+        char *text = read_file(path);
+        const char *row = find_row(text, options[i].environment);
+
+        if (options[i].default_value)
+            snprintf(cell, sizeof(cell), "| `%s` |", options[i].default_value);
+        else
+            snprintf(cell, sizeof(cell), "|");
+        report(row && strstr(row + 3, cell), "README.md has the row and the default of",
+               options[i].environment);
+        free(text);
+    }
+    report(count > 10, "the option table has", "its rows");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) {
+        fputs("usage: test_settings example.env README.md\n", stderr);
+        return 2;
+    }
+    check_example(argv[1]);
+    check_readme(argv[2]);
+    printf("1..%u\n", number);
+    return failed == 0 ? 0 : 1;
+}
