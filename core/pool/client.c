@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <tenon/db.h>
 #include <tenon/version.h>
@@ -144,16 +145,48 @@ static tn_status new_pool(const tn_config *config, tn__pool **ret, tn_error *err
     return status;
 }
 
-/* Fails fast: one connection is made now, and kept. */
-static tn_status first_connection(tn__pool *pool, tn_error *err)
+/* A server that is starting, restarting or full for a moment: worth another try. */
+static bool may_come_back(const tn_error *err)
 {
-    tn__conn *conn;
-    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), pool->connect_timeout_ms);
+    return err->status == TN_UNAVAILABLE &&
+           (strcmp(err->sqlstate, "08001") == 0 || strcmp(err->sqlstate, "57P03") == 0 ||
+            strcmp(err->sqlstate, "53300") == 0);
+}
 
-    tn_status status = pool->provider.acquire(&pool->provider, deadline, &conn, err);
-    if (status == TN_OK)
-        pool->provider.release(&pool->provider, conn);
-    return status;
+/* 1 s, 2 s, 4 s, each up to a fifth shorter. */
+static int64_t retry_pause_ns(uint32_t number)
+{
+    tn_uuid random = tn_uuid_random();
+    int64_t pause = TN__NS_PER_S << (number < 5 ? number : 5);
+
+    return pause - pause / 5 * random.bytes[0] / 255;
+}
+
+/* Fails fast on what will not get better by itself; one connection is made now, and kept. */
+static tn_status first_connection(tn__pool *pool, uint32_t retries, tn_error *err)
+{
+    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), pool->connect_timeout_ms);
+    tn_error why = TN_ERROR_INIT;
+    tn__conn *conn;
+
+    for (uint32_t number = 0;; number++) {
+        tn_status status = pool->provider.acquire(&pool->provider, deadline, &conn, &why);
+        if (status == TN_OK) {
+            pool->provider.release(&pool->provider, conn);
+            return TN_OK;
+        }
+        int64_t pause = retry_pause_ns(number);
+        if (!may_come_back(&why) || number >= retries || tn__now_ns() + pause >= deadline) {
+            if (err)
+                *err = why;
+            return status;
+        }
+        tn__log(TN_LOG_WARN, "pool", "connecting failed, next attempt (%u of %u) in %lld ms: %s",
+                number + 1, retries, (long long)(pause / TN__NS_PER_MS), why.message);
+        const struct timespec time = {.tv_sec = pause / TN__NS_PER_S,
+                                      .tv_nsec = pause % TN__NS_PER_S};
+        nanosleep(&time, NULL);
+    }
 }
 
 tn_db *tn_open(const tn_config *config, tn_error *err)
@@ -167,7 +200,8 @@ tn_db *tn_open(const tn_config *config, tn_error *err)
     tn__log_configure(tn__config_log_level(config));
     if (new_pool(config, &pool, err) != TN_OK)
         return NULL;
-    if (first_connection(pool, err) != TN_OK) {
+    if (first_connection(pool, (uint32_t)tn__config_number(config, TN__OPT_CONNECT_RETRIES), err) !=
+        TN_OK) {
         (void)tn__pool_close(pool, NULL);
         return NULL;
     }

@@ -206,11 +206,53 @@ static tn_status open_connection(tn__pool *pool, int64_t deadline_ns, tn__conn *
     return status;
 }
 
+/* Up to an eighth is taken off, differently for each, so that connections which were made together
+ * do not all end together. */
+static bool too_old(const tn__pool *pool, const tn__conn *conn, int64_t now)
+{
+    int64_t spread = (int64_t)((uintptr_t)conn >> 4 & 127);
+
+    return pool->max_lifetime_ns &&
+           now - conn->created_ns > pool->max_lifetime_ns - pool->max_lifetime_ns / 1024 * spread;
+}
+
+/* Under the lock: takes one connection that was idle for too long or is too old out of the pool. */
+static tn__conn *take_expired(tn__pool *pool, int64_t now)
+{
+    for (tn__conn **at = &pool->idle; *at; at = &(*at)->next) {
+        tn__conn *conn = *at;
+        bool idle_long = pool->idle_timeout_ns && pool->total > pool->min &&
+                         now - conn->idle_since_ns > pool->idle_timeout_ns;
+        if (!idle_long && !too_old(pool, conn, now))
+            continue;
+        *at = conn->next;
+        pool->n_idle--;
+        count_closed(pool, conn);
+        free_slot(pool);
+        return conn;
+    }
+    return NULL;
+}
+
+static void close_expired(tn__pool *pool)
+{
+    tn__conn *conn;
+
+    do {
+        pthread_mutex_lock(&pool->lock);
+        conn = take_expired(pool, tn__now_ns());
+        pthread_mutex_unlock(&pool->lock);
+        tn__conn_close(conn);
+    } while (conn);
+}
+
 /* One that lay idle for long may have died meanwhile. */
-static bool still_alive(tn__conn *conn, int64_t deadline_ns)
+static bool still_alive(const tn__pool *pool, tn__conn *conn, int64_t deadline_ns)
 {
     int64_t now = tn__now_ns();
 
+    if (too_old(pool, conn, now))
+        return false;
     if (now - conn->idle_since_ns < PING_AFTER_IDLE_MS * TN__NS_PER_MS)
         return true;
     int64_t limit = tn__deadline_min(deadline_ns, tn__deadline_after_ms(now, PING_MS));
@@ -231,7 +273,7 @@ static tn_status pool_acquire(tn__provider *provider, int64_t deadline_ns, tn__c
     pthread_mutex_unlock(&pool->lock);
     if (status != TN_OK)
         return status;
-    if (conn && !still_alive(conn, deadline_ns)) {
+    if (conn && !still_alive(pool, conn, deadline_ns)) {
         pthread_mutex_lock(&pool->lock);
         count_closed(pool, conn);
         pthread_mutex_unlock(&pool->lock);
@@ -262,6 +304,15 @@ static void free_pool(tn__pool *pool)
     free(pool);
 }
 
+/* Releases are frequent, expiry is not: look at most once a second. */
+static bool oldest_needs_a_look(tn__pool *pool, int64_t now)
+{
+    if (now - pool->looked_ns < TN__NS_PER_S)
+        return false;
+    pool->looked_ns = now;
+    return pool->n_idle > 1;
+}
+
 static void pool_release(tn__provider *provider, tn__conn *conn)
 {
     tn__pool *pool = pool_of(provider);
@@ -284,11 +335,14 @@ static void pool_release(tn__provider *provider, tn__conn *conn)
         free_slot(pool);
     }
     bool last = pool->closing && pool->in_use == 0;
+    bool idle_for_long = keep && oldest_needs_a_look(pool, conn->idle_since_ns);
     pthread_mutex_unlock(&pool->lock);
     if (!keep)
         tn__conn_close(conn);
     if (last)
         free_pool(pool);
+    else if (idle_for_long)
+        close_expired(pool);
 }
 
 static void pool_cancel_all(tn__provider *provider)
@@ -326,6 +380,9 @@ tn_status tn__pool_new(const tn__conn_plan *plan, char *url, const tn_config *co
     pool->url = url;
     pool->connect_timeout_ms = tn__config_number(config, TN__OPT_CONNECTION_TIMEOUT);
     pool->max = (uint32_t)tn__config_number(config, TN__OPT_MAX_CONNECTIONS);
+    pool->min = (uint32_t)tn__config_number(config, TN__OPT_MIN_CONNECTIONS);
+    pool->idle_timeout_ns = tn__config_number(config, TN__OPT_IDLE_TIMEOUT) * TN__NS_PER_MS;
+    pool->max_lifetime_ns = tn__config_number(config, TN__OPT_MAX_LIFETIME) * TN__NS_PER_MS;
     pool->fork_generation = tn__fork_generation();
     pthread_mutex_init(&pool->lock, NULL);
     *ret = pool;

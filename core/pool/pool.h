@@ -20,6 +20,8 @@ typedef struct tn__pool {
     tn__conn_plan plan;
     char *url; /* redacted */
     int64_t connect_timeout_ms;
+    int64_t idle_timeout_ns; /* 0: never; not below min connections */
+    int64_t max_lifetime_ns; /* 0: never; each connection a little less, by its address */
     unsigned fork_generation;
 
     pthread_mutex_t lock; /* everything below; never held over I/O */
@@ -28,11 +30,13 @@ typedef struct tn__pool {
     tn__waiter *first_waiter;
     tn__waiter *last_waiter;
     uint32_t max;
+    uint32_t min;
     uint32_t total;  /* open or being opened */
     uint32_t in_use; /* handed out */
     uint32_t n_idle;
     uint32_t n_waiting;
     bool closing;
+    int64_t looked_ns;           /* when expired connections were last looked for */
     tn_error last_connect_error; /* status TN_OK: the last connect went well */
     uint64_t acquires;
     uint64_t timeouts;
