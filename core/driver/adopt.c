@@ -152,7 +152,7 @@ static tn_status check_words(const tn_module *module, const char *path, tn_error
 }
 
 /* Size, magic and version: what must hold before anything behind them may be read. */
-static tn_status check_head(const tn_module *module, const char *path, tn_error *err)
+tn_status tn__adopt_head(const tn_module *module, const char *path, tn_error *err)
 {
     if (module->magic != TN_DRIVER_MAGIC)
         return refuse(
@@ -215,7 +215,7 @@ static tn_status copy_tables(const tn_module *module, const char *path, tn__driv
 
 tn_status tn__adopt(const tn_module *module, const char *path, tn__driver *ret, tn_error *err)
 {
-    tn_status status = check_head(module, path, err);
+    tn_status status = tn__adopt_head(module, path, err);
     if (status != TN_OK)
         return status;
 

@@ -9,4 +9,7 @@
  * on failure TN_DRIVER with path, expected, found, mend. */
 tn_status tn__adopt(const tn_module *module, const char *path, tn__driver *ret, tn_error *err);
 
+/* Only what stands before the capabilities: magic number, ABI, size. */
+tn_status tn__adopt_head(const tn_module *module, const char *path, tn_error *err);
+
 #endif

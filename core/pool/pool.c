@@ -320,7 +320,8 @@ static void pool_release(tn__provider *provider, tn__conn *conn)
     if (tn__pool_check_process(pool, NULL) != TN_OK)
         return; /* the parent's connection: not ours to touch */
     bool keep = tn__conn_reset(conn, tn__deadline_after_ms(tn__now_ns(), RESET_MS));
-    conn->idle_since_ns = tn__now_ns();
+    int64_t now = tn__now_ns();
+    conn->idle_since_ns = now;
 
     pthread_mutex_lock(&pool->lock);
     unlend(pool, conn);
@@ -335,7 +336,7 @@ static void pool_release(tn__provider *provider, tn__conn *conn)
         free_slot(pool);
     }
     bool last = pool->closing && pool->in_use == 0;
-    bool idle_for_long = keep && oldest_needs_a_look(pool, conn->idle_since_ns);
+    bool idle_for_long = keep && oldest_needs_a_look(pool, now);
     pthread_mutex_unlock(&pool->lock);
     if (!keep)
         tn__conn_close(conn);
