@@ -232,7 +232,8 @@ struct rebuilt {
 
 static const char *text_at(const struct image *image, uintptr_t address)
 {
-    for (size_t len = 1; len <= TEXT_MAX; len++) {
+    /* Address 0 is the file's own header where the first segment starts there. */
+    for (size_t len = 1; address && len <= TEXT_MAX; len++) {
         const char *text = at(image, address, len);
         if (!text)
             return NULL;
