@@ -215,28 +215,6 @@ static void connection_is_idle_after_many(fixture *f)
     exec(f, client, "drop table {t}", NULL);
 }
 
-/* ---- savepoints ------------------------------------------------------------------------------ */
-
-static void savepoints_as_declared(fixture *f)
-{
-    tn_error err = TN_ERROR_INIT;
-    tn_db *tx = begin(f, f->db);
-    tn_db *inner = NULL;
-    tn_status status = tn_begin(tx, NULL, &inner, &err);
-
-    if (status == TN_OK) {
-        unsigned depth = tn_depth(inner);
-        tn_status ended = tn_commit(inner, &err);
-        check_ok(f, ended, &err);
-        check_int(f, depth, 2);
-    }
-    rollback(f, tx);
-    if (has(f, TN_CAP_SAVEPOINTS))
-        check_ok(f, status, &err);
-    else
-        check_error(f, status, &err, TN_UNSUPPORTED, "0A000");
-}
-
 static void transactions_as_declared(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
@@ -249,133 +227,6 @@ static void transactions_as_declared(fixture *f)
         check_ok(f, status, &err);
     else
         check_error(f, status, &err, TN_UNSUPPORTED, "0A000");
-}
-
-static void inner_rollback_keeps_the_outer(fixture *f)
-{
-    create(f);
-    tn_db *tx = begin(f, f->db);
-    exec(f, tx, "insert into {t} values (1, 1)", NULL);
-    tn_db *inner = begin(f, tx);
-    check_int(f, tn_depth(inner), 2);
-    exec(f, inner, "insert into {t} values (2, 2)", NULL);
-    rollback(f, inner);
-    exec(f, tx, "insert into {t} values (3, 3)", NULL);
-    commit(f, tx);
-    check_int(f, int_of(f, f->db, "select sum(id) from {t}", NULL), 4);
-}
-
-static void inner_commit_joins_the_outer(fixture *f)
-{
-    create(f);
-    tn_db *tx = begin(f, f->db);
-    tn_db *inner = begin(f, tx);
-    exec(f, inner, "insert into {t} values (1, 1)", NULL);
-    commit(f, inner);
-    rollback(f, tx);
-    check_int(f, rows_in(f, f->db), 0);
-}
-
-static void three_deep_with_a_failure_inside(fixture *f)
-{
-    create(f);
-    tn_db *one = begin(f, f->db);
-    exec(f, one, "insert into {t} values (1, 1)", NULL);
-    tn_db *two = begin(f, one);
-    exec(f, two, "insert into {t} values (2, 2)", NULL);
-    tn_db *three = begin(f, two);
-    check_int(f, tn_depth(three), 3);
-    exec(f, three, "insert into {t} values (3, 3)", NULL);
-    exec_fails(f, three, "insert into {t} values (1, 9)", NULL, TN_CONSTRAINT, "23505");
-    exec_fails(f, three, "select 1", NULL, TN_ABORTED, "25P02");
-    rollback(f, three);
-    exec(f, two, "insert into {t} values (4, 4)", NULL);
-    commit(f, two);
-    commit(f, one);
-    check_int(f, int_of(f, f->db, "select sum(id) from {t}", NULL), 7);
-}
-
-static void failed_inner_commit_rolls_back_to_it(fixture *f)
-{
-    tn_error err = TN_ERROR_INIT;
-
-    create(f);
-    tn_db *tx = begin(f, f->db);
-    exec(f, tx, "insert into {t} values (1, 1)", NULL);
-    tn_db *inner = begin(f, tx);
-    exec(f, inner, "insert into {t} values (2, 2)", NULL);
-    exec_fails(f, inner, "insert into {t} values (1, 2)", NULL, TN_CONSTRAINT, "23505");
-    check_error(f, end_commit(f, inner, &err), &err, TN_ABORTED, NULL);
-    exec(f, tx, "insert into {t} values (3, 3)", NULL);
-    commit(f, tx);
-    check_int(f, int_of(f, f->db, "select sum(id) from {t}", NULL), 4);
-}
-
-static tn_status outer_work(tn_db *tx, void *arg, tn_error *err)
-{
-    work *w = arg;
-    tn_error inner = TN_ERROR_INIT;
-
-    if (tn_exec(tx, w->statements[0], NULL, NULL, err) != TN_OK)
-        return err->status;
-    work failing = {.f = w->f, .statements = {w->statements[1]}, .answer = TN_FAILED};
-    if (tn_transaction(tx, NULL, do_work, &failing, &inner) == TN_OK)
-        return tn_error_set(err, TN_MISUSE, NULL, "the inner one succeeded");
-    return tn_exec(tx, w->statements[2], NULL, NULL, err);
-}
-
-static void nested_callbacks(fixture *f)
-{
-    tn_error err = TN_ERROR_INIT;
-
-    create(f);
-    work w = work_of(f, "insert into {t} values (1, 1)", "insert into {t} values (2, 2)");
-    w.statements[2] = sql(f, "insert into {t} values (4, 4)");
-    check_ok(f, tn_transaction(f->db, NULL, outer_work, &w, &err), &err);
-    check_int(f, int_of(f, f->db, "select sum(id) from {t}", NULL), 5);
-}
-
-static void parent_while_nested_is_open(fixture *f)
-{
-    create(f);
-    tn_db *tx = begin(f, f->db);
-    tn_db *inner = begin(f, tx);
-    exec_fails(f, tx, "insert into {t} values (1, 1)", NULL, TN_MISUSE, NULL);
-    exec(f, inner, "insert into {t} values (2, 2)", NULL);
-    commit(f, inner);
-    exec(f, tx, "insert into {t} values (3, 3)", NULL);
-    commit(f, tx);
-    check_int(f, rows_in(f, f->db), 2);
-}
-
-static void two_nested_at_once_refused(fixture *f)
-{
-    tn_error err = TN_ERROR_INIT;
-    tn_db *tx = begin(f, f->db);
-    tn_db *first = begin(f, tx);
-    tn_db *second = NULL;
-
-    check_error(f, tn_begin(tx, NULL, &second, &err), &err, TN_MISUSE, NULL);
-    check(f, second == NULL);
-    rollback(f, first);
-    rollback(f, tx);
-}
-
-static void options_on_a_savepoint_refused(fixture *f)
-{
-    tn_error err = TN_ERROR_INIT;
-    tn_txn_options options = TN_TXN_OPTIONS_INIT;
-    tn_db *tx = begin(f, f->db);
-    tn_db *inner = NULL;
-
-    options.isolation = TN_SERIALIZABLE;
-    check_error(f, tn_begin(tx, &options, &inner, &err), &err, TN_MISUSE, "25001");
-    options.isolation = TN_ISOLATION_DEFAULT;
-    options.read_only = true;
-    check_error(f, tn_begin(tx, &options, &inner, &err), &err, TN_MISUSE, "25001");
-    check(f, inner == NULL);
-    check_int(f, int_of(f, tx, "select 1", NULL), 1);
-    rollback(f, tx);
 }
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -568,146 +419,6 @@ static void deferred_constraint_fails_the_callback(fixture *f)
     check_int(f, int_of(f, f->db, "select count(*) from {u}", NULL), 0);
 }
 
-/* ---- two at once ----------------------------------------------------------------------------- */
-
-static void uncommitted_is_not_seen(fixture *f)
-{
-    create(f);
-    tn_db *tx = begin(f, f->db);
-    exec(f, tx, "insert into {t} values (1, 1)", NULL);
-    check_int(f, rows_in(f, f->db), 0);
-    commit(f, tx);
-    check_int(f, rows_in(f, f->db), 1);
-}
-
-static void repeatable_read_keeps_its_picture(fixture *f)
-{
-    tn_txn_options options = TN_TXN_OPTIONS_INIT;
-
-    create(f);
-    exec(f, f->db, "insert into {t} values (1, 1)", NULL);
-    options.isolation = TN_REPEATABLE_READ;
-    tn_db *tx = begin_with(f, f->db, &options);
-    check_int(f, int_of(f, tx, "select n from {t}", NULL), 1);
-    exec(f, f->db, "update {t} set n = 2", NULL);
-    check_int(f, int_of(f, tx, "select n from {t}", NULL), 1);
-    commit(f, tx);
-    check_int(f, int_of(f, f->db, "select n from {t}", NULL), 2);
-}
-
-static void read_committed_sees_news(fixture *f)
-{
-    tn_txn_options options = TN_TXN_OPTIONS_INIT;
-
-    create(f);
-    exec(f, f->db, "insert into {t} values (1, 1)", NULL);
-    options.isolation = TN_READ_COMMITTED;
-    tn_db *tx = begin_with(f, f->db, &options);
-    check_int(f, int_of(f, tx, "select n from {t}", NULL), 1);
-    exec(f, f->db, "update {t} set n = 2", NULL);
-    check_int(f, int_of(f, tx, "select n from {t}", NULL), 2);
-    commit(f, tx);
-}
-
-static void lost_update_is_refused(fixture *f)
-{
-    tn_error err = TN_ERROR_INIT;
-    tn_txn_options options = TN_TXN_OPTIONS_INIT;
-
-    create(f);
-    exec(f, f->db, "insert into {t} values (1, 10)", NULL);
-    options.isolation = TN_REPEATABLE_READ;
-    tn_db *tx = begin_with(f, f->db, &options);
-    check_int(f, int_of(f, tx, "select n from {t} where id = 1", NULL), 10);
-    exec(f, f->db, "update {t} set n = 11 where id = 1", NULL);
-    exec_fails_as(f, tx, "update {t} set n = 12 where id = 1", NULL, TN_SERIALIZATION, "40001",
-                  &err);
-    check_int(f, err.retry, TN_RETRY_TRANSACTION);
-    check_int(f, err.outcome, TN_OUTCOME_NOT_APPLIED);
-    rollback(f, tx);
-    check_int(f, int_of(f, f->db, "select n from {t}", NULL), 11);
-}
-
-/* In its first run another connection changes what it has read. */
-typedef struct conflict {
-    fixture *f;
-    const char *read, *disturb, *write;
-    unsigned calls;
-    unsigned disturbed;
-} conflict;
-
-static tn_status conflicting(tn_db *tx, void *arg, tn_error *err)
-{
-    conflict *c = arg;
-    int64_t n = 0;
-
-    c->calls++;
-    if (tn_get(tx, c->read, NULL, tn_into(&n), err) != TN_OK)
-        return err->status;
-    if (c->disturbed > 0) {
-        c->disturbed--;
-        if (tn_exec(c->f->db, c->disturb, NULL, NULL, err) != TN_OK)
-            return err->status;
-    }
-    return tn_exec(tx, c->write, tn_args((int32_t)n + 1), NULL, err);
-}
-
-static void retried_on_conflict(fixture *f)
-{
-    tn_error err = TN_ERROR_INIT;
-    tn_txn_options options = TN_TXN_OPTIONS_INIT;
-
-    create(f);
-    exec(f, f->db, "insert into {t} values (1, 10)", NULL);
-    conflict c = {.f = f,
-                  .read = sql(f, "select n from {t} where id = 1"),
-                  .disturb = sql(f, "update {t} set n = n + 100 where id = 1"),
-                  .write = sql(f, "update {t} set n = $1 where id = 1"),
-                  .disturbed = 2};
-    options.isolation = TN_REPEATABLE_READ;
-    options.retries = 5;
-    check_ok(f, tn_transaction(f->db, &options, conflicting, &c, &err), &err);
-    check_int(f, c.calls, 3);
-    check_int(f, int_of(f, f->db, "select n from {t}", NULL), 211);
-}
-
-static void not_retried_unless_asked(fixture *f)
-{
-    tn_error err = TN_ERROR_INIT;
-    tn_txn_options options = TN_TXN_OPTIONS_INIT;
-
-    create(f);
-    exec(f, f->db, "insert into {t} values (1, 10)", NULL);
-    conflict c = {.f = f,
-                  .read = sql(f, "select n from {t} where id = 1"),
-                  .disturb = sql(f, "update {t} set n = n + 100 where id = 1"),
-                  .write = sql(f, "update {t} set n = $1 where id = 1"),
-                  .disturbed = 1};
-    options.isolation = TN_REPEATABLE_READ;
-    check_error(f, tn_transaction(f->db, &options, conflicting, &c, &err), &err, TN_SERIALIZATION,
-                "40001");
-    check_int(f, c.calls, 1);
-}
-
-static void retries_are_bounded(fixture *f)
-{
-    tn_error err = TN_ERROR_INIT;
-    tn_txn_options options = TN_TXN_OPTIONS_INIT;
-
-    create(f);
-    exec(f, f->db, "insert into {t} values (1, 10)", NULL);
-    conflict c = {.f = f,
-                  .read = sql(f, "select n from {t} where id = 1"),
-                  .disturb = sql(f, "update {t} set n = n + 100 where id = 1"),
-                  .write = sql(f, "update {t} set n = $1 where id = 1"),
-                  .disturbed = 100};
-    options.isolation = TN_REPEATABLE_READ;
-    options.retries = 2;
-    check_error(f, tn_transaction(f->db, &options, conflicting, &c, &err), &err, TN_SERIALIZATION,
-                "40001");
-    check_int(f, c.calls, 3);
-}
-
 static void other_errors_are_not_retried(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
@@ -721,49 +432,8 @@ static void other_errors_are_not_retried(fixture *f)
     check_int(f, w.calls, 1);
 }
 
-/* A write that has to wait for another one ends with its deadline, and both can go on. */
-static void blocked_write_ends_by_its_deadline(fixture *f)
-{
-    tn_error err = TN_ERROR_INIT;
-    tn_call call = TN_CALL_INIT;
-
-    create(f);
-    exec(f, f->db, "insert into {t} values (1, 1)", NULL);
-    tn_db *tx = begin(f, f->db);
-    exec(f, tx, "update {t} set n = 2 where id = 1", NULL);
-    call.timeout_ms = 400;
-    int64_t started = now_ms();
-    tn_status status = tn_exec_with(f->db, &call, sql(f, "update {t} set n = 3 where id = 1"), NULL,
-                                    NULL, &err);
-    check_error(f, status, &err, f->answers->blocked_write, NULL);
-    check(f, now_ms() - started < 15000);
-    commit(f, tx);
-    exec(f, f->db, "update {t} set n = n + 10 where id = 1", NULL);
-    check_int(f, int_of(f, f->db, "select n from {t}", NULL), 12);
-}
-
-static void concurrent_writes_as_declared(fixture *f)
-{
-    tn_error err = TN_ERROR_INIT;
-    tn_call call = TN_CALL_INIT;
-
-    create(f);
-    exec(f, f->db, "insert into {t} values (1, 1), (2, 2)", NULL);
-    tn_db *tx = begin(f, f->db);
-    exec(f, tx, "update {t} set n = 10 where id = 1", NULL);
-    call.timeout_ms = 400;
-    tn_status status = tn_exec_with(f->db, &call, sql(f, "update {t} set n = 20 where id = 2"),
-                                    NULL, NULL, &err);
-    commit(f, tx);
-    if (has(f, TN_CAP_CONCURRENT_WRITES))
-        check_ok(f, status, &err);
-    else
-        check_error(f, status, &err, f->answers->blocked_write, NULL);
-}
-
 static const suite_case cases[] = {
     CASE(transactions_as_declared, 0),
-    CASE(savepoints_as_declared, TN_CAP_TRANSACTIONS),
     CASE(commit_applies, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(rollback_undoes, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(empty_transactions, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
@@ -779,15 +449,6 @@ static const suite_case cases[] = {
     CASE(ddl_is_rolled_back, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(ddl_is_committed, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(connection_is_idle_after_many, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
-    CASE(inner_rollback_keeps_the_outer, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
-    CASE(inner_commit_joins_the_outer, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
-    CASE(three_deep_with_a_failure_inside, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
-    CASE(failed_inner_commit_rolls_back_to_it,
-         TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
-    CASE(nested_callbacks, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
-    CASE(parent_while_nested_is_open, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
-    CASE(two_nested_at_once_refused, TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
-    CASE(options_on_a_savepoint_refused, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
     CASE(read_only, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(read_only_ends_with_the_transaction, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(isolation_levels, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
@@ -801,16 +462,7 @@ static const suite_case cases[] = {
     CASE(acquire_in_a_transaction_refused, TN_CAP_TRANSACTIONS),
     CASE(deferred_constraint_fails_the_commit, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(deferred_constraint_fails_the_callback, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
-    CASE(uncommitted_is_not_seen, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
-    CASE(repeatable_read_keeps_its_picture, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
-    CASE(read_committed_sees_news, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
-    CASE(lost_update_is_refused, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
-    CASE(retried_on_conflict, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
-    CASE(not_retried_unless_asked, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
-    CASE(retries_are_bounded, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(other_errors_are_not_retried, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
-    CASE(blocked_write_ends_by_its_deadline, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
-    CASE(concurrent_writes_as_declared, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
 };
 
 GROUP(txn);
