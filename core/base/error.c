@@ -8,6 +8,7 @@
 #include "base/str.h"
 
 /* Texts are made beside the error first: an argument may point into it. */
+TN_PRINTF(3, 0)
 static void format_text(char *dst, size_t size, const char *format, va_list args)
 {
     char text[sizeof(((tn_error *)0)->message) + 8];
@@ -101,22 +102,6 @@ static void put_escaped(sink *out, unsigned char c)
     put(out, text, sizeof(text));
 }
 
-/* Bytes of the harmless character at p; 0: control character (also U+0080 to U+009F, which some
- * terminals obey) or not UTF-8. */
-static size_t harmless(const char *p, size_t len)
-{
-    unsigned char c = (unsigned char)p[0];
-    size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-    if (c == '\n')
-        return 1;
-    if (c < 0x20 || c == 0x7f || n > len || !tn__utf8_valid(p, n))
-        return 0;
-    if (c == 0xc2 && (unsigned char)p[1] < 0xa0)
-        return 0;
-    return n;
-}
-
 static void put_text(sink *out, const char *label, const char *text)
 {
     size_t len = strlen(text);
@@ -129,7 +114,7 @@ static void put_text(sink *out, const char *label, const char *text)
         put(out, ": ", 2);
     }
     while (len) {
-        size_t n = harmless(text, len);
+        size_t n = *text == '\n' ? 1 : tn__utf8_printable(text, len);
 
         if (n) {
             put(out, text, n);

@@ -45,6 +45,10 @@ size_t tn__utf8_cut(const char *ptr, size_t len,
                     size_t max);                    /* most bytes <= max that end a character */
 size_t tn__utf8_count(const char *ptr, size_t len); /* characters */
 
+/* Bytes of the printable character at ptr; 0 for a control character (also U+0080 to U+009F, which
+ * some terminals obey) and for what is not UTF-8. len is at least 1. */
+size_t tn__utf8_printable(const char *ptr, size_t len);
+
 int tn__hex_digit(char c); /* 0..15 or -1 */
 
 /* dst gets src cut at a character's border to size - 1 bytes, "..." where it was cut. */

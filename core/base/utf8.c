@@ -86,3 +86,12 @@ size_t tn__utf8_count(const char *ptr, size_t len)
         count += !is_continuation((unsigned char)ptr[i]);
     return count;
 }
+
+size_t tn__utf8_printable(const char *ptr, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)ptr;
+
+    if (p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && len > 1 && p[1] < 0xa0))
+        return 0;
+    return sequence(p, len);
+}
