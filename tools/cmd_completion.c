@@ -314,7 +314,7 @@ static void man_command(const tool_command *c)
 {
     char name[TOOL_NAME_SIZE];
 
-    printf(".SS tenon %s ", tool_command_name(c, name, sizeof(name)));
+    printf(".SS tenon %s%s", tool_command_name(c, name, sizeof(name)), c->usage[0] ? " " : "");
     print_roff(c->usage);
     printf("\n%c", toupper((unsigned char)c->summary[0]));
     print_roff(c->summary + 1);

@@ -206,7 +206,13 @@ static void check_pooler(doctor *d, tn_db *db)
     tn_db *first = NULL, *second = NULL;
     int32_t a = 0, b = 0;
     tn_error err = TN_ERROR_INIT;
+    tn_pool_stats pool;
 
+    tn_db_pool_stats(db, &pool);
+    if (pool.max < 2) {
+        say(d, SKIP, "pooler", "could not be told with DB_MAX_CONNECTIONS=1");
+        return;
+    }
     if (tn_acquire(db, &first, &err) != TN_OK || tn_acquire(db, &second, &err) != TN_OK ||
         tn_get(first, sql, NULL, tn_into(&a), &err) != TN_OK ||
         tn_get(second, sql, NULL, tn_into(&b), &err) != TN_OK)
@@ -255,7 +261,8 @@ static void check_connection(doctor *d, tn_config *config)
     tn_error err = TN_ERROR_INIT;
     tn_db *db = NULL;
 
-    if (settings_number(config, "connection_timeout", timeout_ms, &err) == TN_OK)
+    if (settings_impatient(config, &err) == TN_OK &&
+        settings_number(config, "connection_timeout", timeout_ms, &err) == TN_OK)
         db = tn_open(config, &err);
     if (!db) {
         int code = report_exit_code(&err);

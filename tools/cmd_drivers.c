@@ -70,12 +70,20 @@ static void line(out *o, const char *name, const char *text)
     out_putc(o, '\n');
 }
 
+/* A refused file tells no name that could be believed. */
+static const char *name_of(const tn_driver_info *info)
+{
+    const char *slash = strrchr(info->path, '/');
+
+    return info->name[0] || !slash ? info->name : slash + 1;
+}
+
 static void show_info(out *o, const tn_driver_info *info)
 {
     char text[600];
 
     out_puts(o, term(stdout, TERM_BOLD));
-    out_puts(o, info->name[0] ? info->name : "(not a driver)");
+    out_puts(o, name_of(info));
     out_puts(o, term(stdout, TERM_PLAIN));
     out_puts(o, info->usable ? "" : term(stdout, TERM_BAD));
     out_puts(o, info->usable ? "\n" : "  refused\n");
@@ -101,7 +109,7 @@ static void show_info(out *o, const tn_driver_info *info)
 
 static void info_json(json *j, const tn_driver_info *info)
 {
-    json_text(j, "name", info->name);
+    json_text(j, "name", name_of(info));
     json_bool(j, "usable", info->usable);
     json_text_opt(j, "version", info->version);
     json_text_opt(j, "client", info->client);

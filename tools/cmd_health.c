@@ -179,7 +179,7 @@ static int run(tool *t)
     out_init(&o, STDOUT_FILENO);
     if (t->json)
         show_json(&o, t, &h);
-    else if (h.status != TN_HEALTHY || !t->quiet)
+    else if (h.status == TN_HEALTHY ? !t->quiet : report_exit_code(&h.error) != TOOL_EXIT_USAGE)
         show_text(&o, &h);
     int status = report_finish(&o, TOOL_EXIT_FINE);
     if (h.status == TN_HEALTHY)

@@ -48,7 +48,13 @@ const char *settings_origin(const tn_config_entry *entry, char *buf, size_t size
     return buf;
 }
 
-/* A person waits: what the line says, and no retries that nobody asked for. */
+tn_status settings_impatient(tn_config *config, tn_error *err)
+{
+    return is_default(config, "connect_retries")
+               ? settings_number(config, "connect_retries", 0, err)
+               : TN_OK;
+}
+
 static tn_status apply_line(const tool *t, tn_config *config, tn_error *err)
 {
     static const char *const timeouts[] = {"connection_timeout", "pool_timeout",
@@ -59,8 +65,6 @@ static tn_status apply_line(const tool *t, tn_config *config, tn_error *err)
     for (size_t i = 0; t->timeout_ms && i < sizeof(timeouts) / sizeof(timeouts[0]); i++)
         if (settings_number(config, timeouts[i], t->timeout_ms, err) != TN_OK)
             return tn_error_prepend(err, "--timeout");
-    if (is_default(config, "connect_retries"))
-        return settings_number(config, "connect_retries", 0, err);
     return TN_OK;
 }
 
@@ -94,7 +98,7 @@ tn_config *settings_load(const tool *t, tn_error *err)
         return NULL;
     if (!t->quiet)
         show_warnings(config);
-    if (tn_config_check(config, err) != TN_OK) {
+    if (tn_config_check(config, err) != TN_OK || settings_impatient(config, err) != TN_OK) {
         tn_config_free(config);
         return NULL;
     }
