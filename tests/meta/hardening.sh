@@ -26,7 +26,7 @@ for file in "$@"; do
     has "stack protector" "$undefined" '__stack_chk_fail'
     # Not one of a directory of the machine that it was built on, or that others can write to.
     hasnt "no search path of its own for libraries" \
-        "$(grep -E 'R(UN)?PATH' <<<"$dynamic" | grep -v '\[\$ORIGIN/\.\./lib[a-z0-9/_-]*\]')" 'R(UN)?PATH'
+        "$(grep -E 'R(UN)?PATH' <<<"$dynamic" | grep -vE '\[(:?\$ORIGIN/\.\./lib[a-z0-9/_-]*)+\]')" 'R(UN)?PATH'
     if [ "$build_type" != Debug ]; then
         has "fortified functions" "$undefined" '_chk(@|$)'
     fi

@@ -91,6 +91,9 @@ if [ "$n_programs" -gt 0 ]; then
 else
     flunk "README.md shows a complete program"
 fi
+empty "README.md has a row for each status" "$(
+    sed -n '/^typedef enum tn_status/,/^}/s/^ *\(TN_[A-Z_]*\),.*/\1/p' "$root/include/tenon/error.h" |
+        while IFS= read -r status; do grep -qF "| \`$status\` |" "$root/README.md" || echo "$status"; done)"
 # Links within the tree lead somewhere.
 empty "links between documents lead somewhere" "$(
     project_files "$root" | grep '\.md$' | while IFS= read -r document; do

@@ -40,3 +40,37 @@ string(REGEX REPLACE "/$" "" TENON_PC_PREFIX "${TENON_PC_PREFIX}")
 configure_file(${package_templates}/tenon.pc.in ${PROJECT_BINARY_DIR}/package/tenon.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/package/tenon.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+
+if(TENON_TOOLS)
+  set_target_properties(tenon_command PROPERTIES INSTALL_RPATH "${TENON_PROGRAM_RPATH}")
+endif()
+
+# Made by the command from its own table.
+if(TENON_TOOLS AND NOT CMAKE_CROSSCOMPILING)
+  set(made)
+  foreach(pair bash:tenon zsh:_tenon fish:tenon.fish man:tenon.1)
+    string(REPLACE ":" ";" pair ${pair})
+    list(GET pair 0 kind)
+    list(GET pair 1 name)
+    set(file ${PROJECT_BINARY_DIR}/package/${kind}/${name})
+    file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/package/${kind})
+    add_custom_command(OUTPUT ${file}
+      COMMAND sh -c "\"$1\" completion ${kind} >\"$2\"" sh $<TARGET_FILE:tenon_command> ${file}
+      DEPENDS tenon_command VERBATIM)
+    list(APPEND made ${file})
+  endforeach()
+  add_custom_target(tenon_documents ALL DEPENDS ${made})
+  set(package ${PROJECT_BINARY_DIR}/package)
+  install(FILES ${package}/bash/tenon COMPONENT tools
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${package}/zsh/_tenon COMPONENT tools
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  install(FILES ${package}/fish/tenon.fish COMPONENT tools
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+  install(FILES ${package}/man/tenon.1 COMPONENT tools DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()
+
+# The conformance suite, so that others certify their drivers.
+if(TARGET tenon_conformance)
+  install(TARGETS tenon_conformance RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
+endif()

@@ -10,7 +10,8 @@ function(tenon_flags target)
     -Wall -Wextra -Wshadow -Wformat=2 -Wmissing-prototypes -Wstrict-prototypes -Wundef
     -Wimplicit-fallthrough -Wpointer-arith -Wwrite-strings -Wincompatible-pointer-types
     -fno-common -fstack-protector-strong -ffunction-sections -fdata-sections
-    $<$<C_COMPILER_ID:GNU>:-Woverride-init>
+    # Messages are cut on purpose: snprintf() is there for that.
+    $<$<C_COMPILER_ID:GNU>:-Woverride-init;-Wno-format-truncation>
     $<$<C_COMPILER_ID:Clang>:-Winitializer-overrides>
     $<$<BOOL:${TENON_WERROR}>:-Werror>)
   if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT TENON_SANITIZE)
@@ -23,6 +24,13 @@ function(tenon_flags target)
     target_link_options(${target} PRIVATE -fsanitize=${TENON_SANITIZE})
   else()
     target_link_options(${target} PRIVATE -Wl,--gc-sections)
+  endif()
+  # Programs find the library from where they stand, in the build tree and installed. What CMake
+  # would write into the build tree ends with a separator, which means the working directory.
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE")
+    set_target_properties(${target} PROPERTIES
+      INSTALL_RPATH "${TENON_PROGRAM_RPATH}" BUILD_WITH_INSTALL_RPATH ON)
   endif()
   if(TENON_COVERAGE)
     target_compile_options(${target} PRIVATE --coverage -fprofile-update=atomic)

@@ -68,5 +68,5 @@ build() {
 
 configure_and_build() {
     local dir=$1 preset=$2
-    configure "$dir" "$preset" && build "$dir"
+    configure "$dir" "$preset" -DTENON_WERROR=ON && build "$dir"
 }
