@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* pipe2, nftw */
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_SETTINGS = 16, WAIT_MS = 10000 };
+
+static int run_script(const test_server *server, const char *command, const char *const more[])
+{
+    const char *argv[MAX_SETTINGS + 6] = {"sh", TEST_SERVER_SCRIPT, command, server->dir};
+    size_t n = 4;
+    int status;
+    pid_t pid;
+
+    for (; more && *more && n < sizeof(argv) / sizeof(argv[0]) - 1; more++)
+        argv[n++] = *more;
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        execvp("sh", (char *const *)argv);
+        _exit(127);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR)
+            return -1;
+    }
+    return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int remove_entry(const char *path, const struct stat *stat, int type, struct FTW *ftw)
+{
+    (void)stat;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static void clear_away(const test_server *server)
+{
+    static const char *const immediate[] = {"immediate", NULL};
+    run_script(server, "stop", immediate);
+    nftw(server->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Waits for the end of the test, which closes the pipe whatever happens to it. */
+static bool start_guard(test_server *server)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) /* the server must not hold it open */
+        return false;
+    fflush(NULL);
+    server->guard = fork();
+    if (server->guard == 0) {
+        char byte;
+        close(ends[1]);
+        setsid();
+        signal(SIGINT, SIG_IGN);
+        signal(SIGTERM, SIG_IGN);
+        while (read(ends[0], &byte, 1) < 0 && errno == EINTR)
+            continue;
+        clear_away(server);
+        _exit(EXIT_SUCCESS);
+    }
+    close(ends[0]);
+    server->guard_pipe = ends[1];
+    return server->guard > 0;
+}
+
+_Noreturn static void give_up(const test_server *server, const char *what)
+{
+    fprintf(stderr, "test server in %s: %s failed\n", server->dir, what);
+    exit(EXIT_FAILURE);
+}
+
+void test_server_create(test_server *server, const char *const settings[], const char *address,
+                        const char *app_password)
+{
+    const char *arguments[MAX_SETTINGS + 2];
+    char port[16], sql[512], *quoted;
+    size_t n = 1;
+    int status;
+
+    snprintf(server->dir, sizeof(server->dir), "/tmp/tenon-test-XXXXXX");
+    if (!mkdtemp(server->dir) || !start_guard(server))
+        give_up(server, "making its folder");
+    server->port = test_free_port();
+    snprintf(port, sizeof(port), "%d", server->port);
+    arguments[0] = port;
+    for (; settings && *settings && n < MAX_SETTINGS; settings++)
+        arguments[n++] = *settings;
+    arguments[n] = NULL;
+    if (address)
+        setenv("TEST_SERVER_ADDRESS", address, 1);
+    status = run_script(server, "create", arguments);
+    if (status == TEST_SKIPPED) {
+        test_server_remove(server);
+        exit(TEST_SKIPPED);
+    }
+    if (status != 0)
+        give_up(server, "starting (its log is gone with it)");
+
+    PGconn *conn = test_server_connect(server, "postgres");
+    quoted = PQescapeLiteral(conn, app_password, strlen(app_password));
+    snprintf(sql, sizeof(sql), "create role app login password %s", quoted);
+    test_server_run(conn, sql);
+    PQfreemem(quoted);
+    test_server_run(conn, "create role trusty login");
+    test_server_run(conn, "create database app owner app");
+    PQfinish(conn);
+}
+
+void test_server_remove(test_server *server)
+{
+    int status;
+    if (server->guard <= 0)
+        return;
+    close(server->guard_pipe);
+    while (waitpid(server->guard, &status, 0) < 0 && errno == EINTR)
+        continue;
+    server->guard = 0;
+}
+
+bool test_server_start(const test_server *server)
+{
+    return run_script(server, "start", NULL) == 0;
+}
+
+bool test_server_stop(const test_server *server, bool immediately)
+{
+    const char *const mode[] = {immediately ? "immediate" : "fast", NULL};
+    return run_script(server, "stop", mode) == 0;
+}
+
+bool test_server_reload(const test_server *server)
+{
+    return run_script(server, "reload", NULL) == 0;
+}
+
+PGconn *test_server_connect(const test_server *server, const char *database)
+{
+    char conninfo[256];
+    snprintf(conninfo, sizeof(conninfo), "host=%s port=%d user=postgres dbname=%s", server->dir,
+             server->port, database);
+    PGconn *conn = PQconnectdb(conninfo);
+    if (PQstatus(conn) != CONNECTION_OK) {
+        fputs(PQerrorMessage(conn), stderr);
+        give_up(server, "connecting");
+    }
+    return conn;
+}
+
+void test_server_run(PGconn *conn, const char *sql)
+{
+    PGresult *res = PQexec(conn, sql);
+    ExecStatusType status = PQresultStatus(res);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+        fprintf(stderr, "%s: %s", sql, PQerrorMessage(conn));
+        exit(EXIT_FAILURE);
+    }
+    PQclear(res);
+}
+
+long long test_server_number(PGconn *conn, const char *sql)
+{
+    PGresult *res = PQexec(conn, sql);
+    long long number = -1;
+    if (PQresultStatus(res) != PGRES_TUPLES_OK) {
+        fprintf(stderr, "%s: %s", sql, PQerrorMessage(conn));
+        exit(EXIT_FAILURE);
+    }
+    if (PQntuples(res) > 0 && !PQgetisnull(res, 0, 0))
+        number = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
+    PQclear(res);
+    return number;
+}
+
+bool test_server_wait(PGconn *conn, const char *sql, long long expected)
+{
+    static const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    for (int waited = 0; waited < WAIT_MS; waited += 10) {
+        if (test_server_number(conn, sql) == expected)
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+int test_server_log_count(const test_server *server, const char *text)
+{
+    char path[128], *line = NULL;
+    size_t room = 0;
+    int count = 0;
+
+    snprintf(path, sizeof(path), "%s/log", server->dir);
+    FILE *file = fopen(path, "re");
+    while (file && getline(&line, &room, file) > 0)
+        count += strstr(line, text) != NULL;
+    free(line);
+    if (file)
+        fclose(file);
+    return count;
+}
+
+char *test_server_url(const test_server *server, const char *user_password, const char *database,
+                      const char *more, char *buf, size_t size)
+{
+    snprintf(buf, size, "postgresql://%s@127.0.0.1:%d/%s%s%s", user_password, server->port,
+             database, more ? "?" : "", more ? more : "");
+    return buf;
+}
+
+static int listen_somewhere(int *ret_port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 16) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
+        perror("test listener");
+        exit(EXIT_FAILURE);
+    }
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+int test_free_port(void)
+{
+    int port;
+    close(listen_somewhere(&port));
+    return port;
+}
+
+int test_mute_listener(int *ret_port)
+{
+    return listen_somewhere(ret_port);
+}

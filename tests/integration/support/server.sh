@@ -1,0 +1,80 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A throw-away PostgreSQL for one test program, which starts it, breaks it and removes it.
+#
+#   server.sh create DIR PORT [NAME=VALUE ...]   makes and starts a cluster in DIR, an empty folder
+#   server.sh start DIR
+#   server.sh stop DIR [fast|immediate]
+#   server.sh reload DIR
+#
+# It listens on 127.0.0.1 (and $TEST_SERVER_ADDRESS): SCRAM for every role but "trusty", and on a
+# socket in DIR: trust. Its superuser is postgres. Exit 77: no server is installed.
+set -eu
+
+command=$1
+dir=$2
+shift 2
+
+# The newest server that is installed with its tools.
+for candidate in $(ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin 2>/dev/null | sort -rV) \
+    "$(pg_config --bindir 2>/dev/null || true)"; do
+    if [ -x "$candidate/initdb" ] && [ -x "$candidate/pg_ctl" ]; then
+        bin=$candidate
+        break
+    fi
+done
+if [ -z "${bin:-}" ]; then
+    echo "skipped: no PostgreSQL server is installed (Debian package postgresql)"
+    exit 77
+fi
+
+# The server refuses to run as root.
+if [ "$(id -u)" = 0 ]; then
+    as() { setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"; }
+    own() { chown -R postgres:postgres "$@"; }
+else
+    as() { "$@"; }
+    own() { :; }
+fi
+
+control() {
+    as "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 "$@" </dev/null >>"$dir/control" 2>&1
+}
+
+cd /
+case $command in
+create)
+    port=$1
+    shift
+    chmod 755 "$dir"
+    : >"$dir/control"
+    own "$dir"
+    as "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C -N >>"$dir/control" 2>&1
+    {
+        echo "listen_addresses = '127.0.0.1${TEST_SERVER_ADDRESS:+,$TEST_SERVER_ADDRESS}'"
+        echo "port = $port"
+        echo "unix_socket_directories = '$dir'"
+        echo "fsync = off"
+        echo "shared_buffers = 16MB"
+        echo "log_min_messages = notice"
+        echo "log_connections = on"
+        echo "password_encryption = 'scram-sha-256'"
+        for setting in "$@"; do
+            printf "%s = '%s'\n" "${setting%%=*}" "${setting#*=}"
+        done
+    } >>"$dir/data/postgresql.conf"
+    {
+        echo "local all all trust"
+        echo "host all trusty all trust"
+        echo "host all all all scram-sha-256"
+    } >"$dir/data/pg_hba.conf"
+    control start
+    ;;
+start) control start ;;
+stop) control stop -m "${1:-fast}" ;;
+reload)
+    own "$dir/data"
+    control reload
+    ;;
+*) exit 2 ;;
+esac
