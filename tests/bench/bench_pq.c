@@ -43,11 +43,18 @@ static uint64_t sum_row(const PGresult *res, int row)
                      (int64_t)get64(PQgetvalue(res, row, 4)) + EPOCH_2000_US);
 }
 
+static void ignore_notice(void *arg, const char *text)
+{
+    (void)arg;
+    (void)text;
+}
+
 static PGconn *open_connection(const struct bench_run *run)
 {
     PGconn *conn = PQconnectdb(run->url);
     if (PQstatus(conn) != CONNECTION_OK)
         bench_die("connect", PQerrorMessage(conn));
+    PQsetNoticeProcessor(conn, ignore_notice, NULL);
     return conn;
 }
 

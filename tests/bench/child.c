@@ -66,6 +66,7 @@ static bool run(char *const argv[], int stream, int timeout_s, char *buf, size_t
 
     if (pipe(ends) != 0)
         return false;
+    fflush(NULL);
     pid = fork();
     if (pid == 0) {
         if (stream == STDERR_FILENO && !freopen("/dev/null", "w", stdout))
