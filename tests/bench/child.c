@@ -58,7 +58,7 @@ static bool reap(pid_t pid, const char *name)
 
 /* Runs argv and keeps what it writes to one stream: standard output, or standard error, with which
  * the other one then goes nowhere. */
-static bool run(char *const argv[], int stream, int timeout_s, char *buf, size_t size)
+static bool run(const char *const argv[], int stream, int timeout_s, char *buf, size_t size)
 {
     int ends[2];
     pid_t pid;
@@ -74,7 +74,7 @@ static bool run(char *const argv[], int stream, int timeout_s, char *buf, size_t
         dup2(ends[1], stream);
         close(ends[0]);
         close(ends[1]);
-        execvp(argv[0], argv);
+        execvp(argv[0], (char *const *)argv);
         fprintf(stderr, "bench: %s: %s\n", argv[0], strerror(errno));
         _exit(127);
     }
@@ -99,7 +99,7 @@ bool child_measure(const char *program, const char *workload, int64_t operations
     struct sample sample;
     snprintf(count, sizeof(count), "%" PRId64, operations);
     snprintf(size, sizeof(size), "%" PRId64, rows);
-    char *const argv[] = {(char *)program, (char *)workload, count, size, NULL};
+    const char *const argv[] = {program, workload, count, size, NULL};
     if (!run(argv, STDOUT_FILENO, timeout_s, line, sizeof(line)))
         return false;
     if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNu64 " %" SCNd64, &sample.operations, &sample.ns,
@@ -118,14 +118,14 @@ bool child_count(const char *program, const char *workload, int64_t operations, 
     const char *total;
     snprintf(count, sizeof(count), "%" PRId64, operations);
     snprintf(size, sizeof(size), "%" PRId64, rows);
-    char *const argv[] = {"valgrind",
-                          "--tool=callgrind",
-                          "--callgrind-out-file=/dev/null",
-                          (char *)program,
-                          (char *)workload,
-                          count,
-                          size,
-                          NULL};
+    const char *const argv[] = {"valgrind",
+                                "--tool=callgrind",
+                                "--callgrind-out-file=/dev/null",
+                                program,
+                                workload,
+                                count,
+                                size,
+                                NULL};
     if (!run(argv, STDERR_FILENO, timeout_s, text, sizeof(text))) {
         fputs(text, stderr);
         return false;

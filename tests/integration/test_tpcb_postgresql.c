@@ -90,13 +90,13 @@ static const char *find_pgbench(void)
 
 static bool initialise(const char *pgbench, const char *url)
 {
-    char *const argv[] = {(char *)pgbench, "-i", "-q", "-s", "10", NULL};
+    const char *const argv[] = {pgbench, "-i", "-q", "-s", "10", NULL};
     int status;
     pid_t pid;
 
     export_connection(url);
     fflush(NULL);
-    return posix_spawn(&pid, pgbench, NULL, NULL, argv, environ) == 0 &&
+    return posix_spawn(&pid, pgbench, NULL, NULL, (char *const *)argv, environ) == 0 &&
            waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
