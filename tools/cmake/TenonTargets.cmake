@@ -8,6 +8,7 @@ function(tenon_flags target)
     POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra -Wshadow -Wformat=2 -Wmissing-prototypes -Wstrict-prototypes -Wundef
+    -Werror=implicit-function-declaration -Werror=int-conversion
     -Wimplicit-fallthrough -Wpointer-arith -Wwrite-strings -Wincompatible-pointer-types
     -fno-common -fstack-protector-strong -ffunction-sections -fdata-sections
     # Messages are cut on purpose: snprintf() is there for that.
