@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* A connection's life besides statements: state, ping, reset, what health shows, close. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "kit/kit.h"
+#include "postgres/pg.h"
+
+tn_conn_state pg_state(const tn_driver_conn *conn)
+{
+    if (conn->broken || PQstatus(conn->pg) != CONNECTION_OK)
+        return TN_CONN_BROKEN;
+    if (conn->pending)
+        return TN_CONN_BUSY;
+    switch (PQtransactionStatus(conn->pg)) {
+    case PQTRANS_IDLE: return TN_CONN_IDLE;
+    case PQTRANS_INTRANS: return TN_CONN_IN_TXN;
+    case PQTRANS_INERROR: return TN_CONN_FAILED;
+    case PQTRANS_ACTIVE: return TN_CONN_BUSY;
+    case PQTRANS_UNKNOWN: break;
+    }
+    return TN_CONN_BROKEN;
+}
+
+void pg_close(tn_driver_conn *conn)
+{
+    if (!conn)
+        return;
+    pg_cursor_free(conn->spare);
+    pg_encoder_free(&conn->encoder);
+    pg_type_cache_free(&conn->types);
+    free(conn->doomed);
+    PQfinish(conn->pg);
+    free(conn);
+}
+
+tn_status pg_ping(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    tn_status status = pg_ready(conn, TN_PHASE_NONE, err);
+
+    if (status != TN_OK)
+        return status;
+    pg_expect(conn, TN_OUTCOME_NONE);
+    return pg_command(conn, "", TN_PHASE_NONE, deadline_ns, NULL, err);
+}
+
+/* ---- session --------------------------------------------------------------------------------- */
+
+static tn_status set_parameter(tn_driver_conn *conn, const char *name, const char *value,
+                               int64_t deadline_ns, tn_error *err)
+{
+    static const char sql[] = "select pg_catalog.set_config($1, $2, false)";
+    const char *values[2] = {name, value};
+
+    pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
+    tn_status status = pg_sent(conn,
+                               PQsendQueryParams(conn->pg, sql, 2, NULL, values, NULL, NULL, 0),
+                               TN_PHASE_CONNECT, deadline_ns, err);
+    return status == TN_OK ? pg_finish(conn, TN_PHASE_CONNECT, deadline_ns, NULL, err) : status;
+}
+
+static bool reported_as(const tn_driver_conn *conn, const char *name, const char *start)
+{
+    const char *value = PQparameterStatus(conn->pg, name);
+
+    return !value || strncmp(value, start, strlen(start)) == 0;
+}
+
+/* A round trip only where something differs. Dates and intervals are read as text in answers that
+ * hold a type without a known binary form. */
+tn_status pg_session_setup(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    const char *schema = conn->source->search_path;
+    tn_status status = TN_OK;
+
+    if (schema)
+        status = set_parameter(conn, "search_path", schema, deadline_ns, err);
+    if (status == TN_OK && !reported_as(conn, "DateStyle", "ISO"))
+        status = set_parameter(conn, "datestyle", "ISO", deadline_ns, err);
+    if (status == TN_OK && !reported_as(conn, "IntervalStyle", "postgres"))
+        status = set_parameter(conn, "intervalstyle", "postgres", deadline_ns, err);
+    return status;
+}
+
+static void drop_notifications(tn_driver_conn *conn)
+{
+    PGnotify *notification;
+
+    while ((notification = PQnotifies(conn->pg)) != NULL)
+        PQfreemem(notification);
+}
+
+/* DISCARD ALL but for the prepared statements, which are ours and named by their text. */
+static const char clean[] = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *;"
+                            " SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD SEQUENCES;"
+                            " DISCARD TEMP";
+
+static tn_status reset_session(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    pg_expect(conn, TN_OUTCOME_NONE);
+    tn_status status = pg_command(conn, clean, TN_PHASE_NONE, deadline_ns, NULL, err);
+    if (status == TN_OK && conn->dirty_statements)
+        status = pg_command(conn, "DEALLOCATE ALL", TN_PHASE_NONE, deadline_ns, NULL, err);
+    if (status == TN_OK && conn->dirty_statements)
+        pg_forget_statements(conn);
+    if (status == TN_OK)
+        status = pg_session_setup(conn, deadline_ns, err);
+    if (status != TN_OK)
+        return status;
+    drop_notifications(conn);
+    conn->dirty = conn->dirty_statements = false;
+    return TN_OK;
+}
+
+tn_status pg_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    tn_status status = pg_ready(conn, TN_PHASE_NONE, err);
+
+    if (status == TN_OK && PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
+        status = pg_rollback(conn, deadline_ns, err);
+    if (status == TN_OK && conn->dirty)
+        status = reset_session(conn, deadline_ns, err);
+    if (status == TN_OK && pg_state(conn) != TN_CONN_IDLE)
+        status = pg_fail_protocol(conn, TN_PHASE_NONE, err, "the session is not idle after reset");
+    return status;
+}
+
+/* ---- what health shows ----------------------------------------------------------------------- */
+
+static void effective_sslmode(tn_driver_conn *conn, char *ret, size_t size)
+{
+    PQconninfoOption *options = PQconninfo(conn->pg);
+
+    tn__copy_text(ret, size, TN__STR("prefer"));
+    for (PQconninfoOption *o = options; o && o->keyword; o++) {
+        if (strcmp(o->keyword, "sslmode") == 0 && o->val)
+            tn__copy_text(ret, size, kit_str(o->val));
+        if (strcmp(o->keyword, "password") == 0 && o->val)
+            tn__wipe(o->val, strlen(o->val));
+    }
+    PQconninfoFree(options);
+}
+
+static void describe_verification(tn_driver_conn *conn, bool local)
+{
+    bool encrypted = PQsslInUse(conn->pg);
+    char mode[16];
+
+    effective_sslmode(conn, mode, sizeof(mode));
+    conn->verified = local || (encrypted && strcmp(mode, "verify-full") == 0);
+    if (conn->verified)
+        return;
+    if (!encrypted)
+        snprintf(conn->note, sizeof(conn->note),
+                 "server not verified: no TLS (sslmode=%s); sslmode=verify-full with sslrootcert "
+                 "would verify it",
+                 mode);
+    else
+        snprintf(conn->note, sizeof(conn->note),
+                 "server not verified: sslmode=%s does not check its name; sslmode=verify-full "
+                 "with sslrootcert would",
+                 mode);
+}
+
+void pg_describe_endpoint(tn_driver_conn *conn)
+{
+    const char *host = PQhost(conn->pg), *address = PQhostaddr(conn->pg);
+    const char *port = PQport(conn->pg), *database = PQdb(conn->pg);
+    const char *version = PQparameterStatus(conn->pg, "server_version");
+    bool socket = !address || !address[0];
+
+    snprintf(conn->server, sizeof(conn->server), "PostgreSQL %.*s",
+             version ? (int)strcspn(version, " ") : 0, version ? version : "");
+    if (socket)
+        snprintf(conn->endpoint, sizeof(conn->endpoint), "%.128s/.s.PGSQL.%.8s/%.100s",
+                 host ? host : "", port ? port : "", database ? database : "");
+    else
+        snprintf(conn->endpoint, sizeof(conn->endpoint),
+                 host && strchr(host, ':') ? "[%.128s]:%.8s/%.100s" : "%.128s:%.8s/%.100s",
+                 host ? host : address, port ? port : "", database ? database : "");
+    describe_verification(conn, socket || pg_host_local(kit_str(address)));
+}
+
+static bool is_on(const tn_driver_conn *conn, const char *name)
+{
+    const char *value = PQparameterStatus(conn->pg, name);
+
+    return value && strcmp(value, "on") == 0;
+}
+
+void pg_info(tn_driver_conn *conn, tn_conn_info *ret)
+{
+    size_t size = ret->size < sizeof(*ret) ? ret->size : sizeof(*ret);
+    tn_conn_info info = {
+        .size = ret->size,
+        .server = conn->server,
+        .dialect = "postgresql",
+        .endpoint = conn->endpoint,
+        .note = conn->note,
+        .verified = conn->verified,
+        .encrypted = PQsslInUse(conn->pg),
+        .read_only = is_on(conn, "in_hot_standby") || is_on(conn, "default_transaction_read_only"),
+    };
+
+    memcpy(ret, &info, size);
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* What the server and libpq say, into the host's error and log. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "kit/kit.h"
+#include "postgres/pg.h"
+
+static tn_str field(const PGresult *result, int code)
+{
+    return kit_str(PQresultErrorField(result, code));
+}
+
+static int32_t number_field(const PGresult *result, int code)
+{
+    int64_t number;
+
+    if (!tn__parse_int64(field(result, code), &number) || number < 0 || number > INT32_MAX)
+        return 0;
+    return (int32_t)number;
+}
+
+/* These end the session whatever comes behind them. */
+static bool ends_session(const PGresult *result)
+{
+    tn_str severity = field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    return tn_str_equal(severity, TN__STR("FATAL")) || tn_str_equal(severity, TN__STR("PANIC"));
+}
+
+bool pg_has_sqlstate(const PGresult *result, const char *sqlstate)
+{
+    return tn_str_equal(field(result, PG_DIAG_SQLSTATE), kit_str(sqlstate));
+}
+
+/* The text is translated, the function's name is not. */
+bool pg_is_stale_plan(const PGresult *result)
+{
+    return pg_has_sqlstate(result, "0A000") &&
+           tn_str_equal(field(result, PG_DIAG_SOURCE_FUNCTION), TN__STR("RevalidateCachedQuery"));
+}
+
+/* Words of libpq's own, as one line and without the password. */
+static void own_words(const tn_driver_conn *conn, const char *text, char *buf, size_t size)
+{
+    tn_str line = tn__str_trim(kit_str(text));
+
+    tn__copy_text(buf, size, line);
+    for (char *p = buf; *p; p++)
+        if (*p == '\n' || *p == '\r' || *p == '\t')
+            *p = ' ';
+    pg_scrub(buf, size, conn->source->password);
+}
+
+tn_status pg_fail_lost(tn_driver_conn *conn, tn_phase phase, tn_error *err)
+{
+    char text[256], said[256];
+
+    own_words(conn, PQerrorMessage(conn->pg), said, sizeof(said));
+    conn->broken = true;
+    snprintf(text, sizeof(text), "%s%.200s",
+             conn->committing ? "COMMIT was sent and no answer came: "
+                              : "the connection was lost: ",
+             conn->fatal[0] ? conn->fatal
+             : said[0]      ? said
+                            : "no reason given");
+    tn_diagnostic diagnostic = {
+        .size = sizeof(diagnostic),
+        .status = conn->committing ? TN_OUTCOME_UNKNOWN : TN_LOST,
+        .phase = conn->committing ? TN_PHASE_COMMIT : phase,
+        .outcome = conn->committing ? TN_OUTCOME_IN_DOUBT : conn->if_lost,
+        .sqlstate = conn->committing ? TN__STR("08007") : TN__STR("08006"),
+        .message = kit_str(text),
+    };
+    return conn->host->fail(err, &diagnostic);
+}
+
+tn_status pg_fail_protocol(tn_driver_conn *conn, tn_phase phase, tn_error *err, const char *what)
+{
+    conn->broken = true;
+    if (conn->committing) {
+        tn_diagnostic diagnostic = {
+            .size = sizeof(diagnostic),
+            .status = TN_OUTCOME_UNKNOWN,
+            .phase = TN_PHASE_COMMIT,
+            .outcome = TN_OUTCOME_IN_DOUBT,
+            .sqlstate = TN__STR("08007"),
+            .message = kit_str(what),
+        };
+        return conn->host->fail(err, &diagnostic);
+    }
+    return kit_fail(conn->host, err, TN_PROTOCOL, phase, "08P01", "%s", what);
+}
+
+/* An error that libpq made itself: it gives no SQLSTATE. */
+static tn_status fail_without_sqlstate(tn_driver_conn *conn, const PGresult *result, tn_phase phase,
+                                       tn_error *err)
+{
+    char said[256];
+
+    if (PQstatus(conn->pg) != CONNECTION_OK)
+        return pg_fail_lost(conn, phase, err);
+    own_words(conn, PQresultErrorMessage(result), said, sizeof(said));
+    if (strstr(said, "out of memory")) {
+        conn->broken = true;
+        return kit_nomem(conn->host, err, phase);
+    }
+    return pg_fail_protocol(conn, phase, err,
+                            said[0] ? said : "the server's answer has no meaning");
+}
+
+static tn_outcome outcome_of(const tn_driver_conn *conn, bool fatal)
+{
+    return fatal ? conn->if_lost : TN_OUTCOME_NONE;
+}
+
+tn_status pg_fail_result(tn_driver_conn *conn, const PGresult *result, tn_phase phase,
+                         tn_error *err)
+{
+    tn_str sqlstate = field(result, PG_DIAG_SQLSTATE);
+    tn_str severity = field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    bool fatal = ends_session(result);
+    char source[128];
+
+    if (!sqlstate.ptr)
+        return fail_without_sqlstate(conn, result, phase, err);
+    if (fatal)
+        conn->broken = true;
+    if (fatal && conn->committing) {
+        own_words(conn, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), conn->fatal,
+                  sizeof(conn->fatal));
+        return pg_fail_lost(conn, phase, err);
+    }
+    snprintf(
+        source, sizeof(source), "%.48s:%.8s %.64s",
+        field(result, PG_DIAG_SOURCE_FILE).len ? PQresultErrorField(result, PG_DIAG_SOURCE_FILE)
+                                               : "",
+        field(result, PG_DIAG_SOURCE_LINE).len ? PQresultErrorField(result, PG_DIAG_SOURCE_LINE)
+                                               : "",
+        field(result, PG_DIAG_SOURCE_FUNCTION).len
+            ? PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION)
+            : "");
+    tn_diagnostic diagnostic = {
+        .size = sizeof(diagnostic),
+        .status = fatal ? TN_LOST : TN_OK,
+        .phase = phase,
+        .outcome = outcome_of(conn, fatal),
+        .position = number_field(result, PG_DIAG_STATEMENT_POSITION),
+        .internal_position = number_field(result, PG_DIAG_INTERNAL_POSITION),
+        .sqlstate = sqlstate,
+        .message = field(result, PG_DIAG_MESSAGE_PRIMARY),
+        .detail = field(result, PG_DIAG_MESSAGE_DETAIL),
+        .hint = field(result, PG_DIAG_MESSAGE_HINT),
+        .severity = severity.ptr ? severity : field(result, PG_DIAG_SEVERITY),
+        .context = field(result, PG_DIAG_CONTEXT),
+        .schema = field(result, PG_DIAG_SCHEMA_NAME),
+        .table = field(result, PG_DIAG_TABLE_NAME),
+        .column = field(result, PG_DIAG_COLUMN_NAME),
+        .datatype = field(result, PG_DIAG_DATATYPE_NAME),
+        .constraint = field(result, PG_DIAG_CONSTRAINT_NAME),
+        .internal_query = field(result, PG_DIAG_INTERNAL_QUERY),
+        .source = kit_str(source),
+    };
+    return conn->host->fail(err, &diagnostic);
+}
+
+/* ---- notices --------------------------------------------------------------------------------- */
+
+static tn_log_level level_of(tn_str severity)
+{
+    if (tn_str_equal(severity, TN__STR("WARNING")))
+        return TN_LOG_WARN;
+    if (tn__str_starts(severity, TN__STR("DEBUG")))
+        return TN_LOG_DEBUG;
+    if (tn_str_equal(severity, TN__STR("ERROR")) || tn_str_equal(severity, TN__STR("FATAL")) ||
+        tn_str_equal(severity, TN__STR("PANIC")))
+        return TN_LOG_ERROR;
+    return TN_LOG_INFO;
+}
+
+void pg_notice(void *arg, const PGresult *result)
+{
+    tn_driver_conn *conn = arg;
+    tn_str severity = field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    tn_log_level level = level_of(severity);
+    char text[512];
+
+    /* The server's last words to a session that was idle come as a notice. */
+    if (ends_session(result)) {
+        own_words(conn, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), conn->fatal,
+                  sizeof(conn->fatal));
+        conn->broken = true;
+    }
+    if (!conn->host->log_wanted(level))
+        return;
+    const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (primary)
+        snprintf(text, sizeof(text), "%.16s: %.480s", severity.ptr ? severity.ptr : "NOTICE",
+                 primary);
+    else
+        own_words(conn, PQresultErrorMessage(result), text, sizeof(text));
+    conn->host->log(conn->host_conn, level, "server", kit_str(text));
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of the PostgreSQL driver. libpq is used by its non-blocking calls only; every wait is
+ * the host's. One thread at a time on a connection and on what is made from it.
+ */
+#ifndef TENON_DRIVERS_POSTGRES_PG_H
+#define TENON_DRIVERS_POSTGRES_PG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libpq-fe.h>
+
+#include <tenon/driver.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#include "postgres/tls.h"
+#include "postgres/types.h"
+
+enum {
+    PG_NAME_SIZE = 36,        /* "tn_", 32 hexadecimal digits, NUL */
+    PG_BATCH_ROWS = 256,      /* rows of a buffered answer that are decoded at once */
+    PG_STREAM_RESULTS = 64,   /* results of a streamed answer that are handed over at once */
+    PG_STREAM_BYTES = 4 << 20 /* and their size */
+};
+
+/* ---- source ---------------------------------------------------------------------------------- */
+
+struct tn_driver_source {
+    const tn_host *host;
+    char *url;            /* a secret */
+    char *password;       /* as the URL has it, decoded, to keep it out of messages; or NULL */
+    char *search_path;    /* quoted identifier, or NULL */
+    char *application;    /* or NULL */
+    pg_hosts hosts;       /* as the URL lists them */
+    const char *sslmode;  /* what the policy adds; NULL: what is written counts */
+    bool gssencmode_off;  /* not said in the URL */
+    bool refuse_password; /* never in clear to a server that is not verified */
+    bool prepare_off;
+    uint32_t host_timeout_ms; /* connect_timeout of the URL, for each host; 0: none */
+    uint32_t connect_timeout_ms;
+};
+
+tn_status pg_source_open(const tn_host *host, const tn_source_config *config,
+                         tn_driver_source **ret, tn_error *err);
+void pg_source_close(tn_driver_source *source);
+extern const tn_driver_option pg_options[];
+
+/* ---- connection ------------------------------------------------------------------------------ */
+
+/* The name of a statement that was closed here and may still be on the server. */
+typedef struct pg_doomed {
+    char name[PG_NAME_SIZE];
+    bool stale; /* there, but its plan no longer fits */
+} pg_doomed;
+
+/* Reused for every execute, so that a warm call allocates nothing. */
+typedef struct pg_encoder {
+    tn__buf scratch;
+    const char **values;
+    int *lengths;
+    int *formats;
+    Oid *types;
+    size_t *offsets; /* into scratch, plus 1; 0: values points elsewhere */
+    size_t capacity;
+} pg_encoder;
+
+struct tn_driver_conn {
+    tn_driver_source *source;
+    const tn_host *host;
+    tn_host_conn *host_conn;
+    PGconn *pg;
+    bool broken;
+    bool pending;          /* something was sent whose answer was not read to the end */
+    bool committing;       /* what is pending is a COMMIT */
+    bool dirty;            /* session state was changed */
+    bool dirty_statements; /* statements were prepared by SQL */
+    uint32_t syncs;        /* of a pipeline, still to be read */
+    tn_outcome if_lost;    /* of what is pending */
+    tn_driver_stmt *stmts;
+    pg_doomed *doomed;
+    size_t n_doomed, doomed_capacity;
+    pg_type_cache types;
+    pg_encoder encoder;
+    tn_driver_cursor *spare;
+    tn_driver_cursor *attached;
+    char server[64];
+    char endpoint[256];
+    char note[256];
+    char fatal[192]; /* what the server said when it ended an idle connection */
+    bool verified;
+};
+
+/* io.c: all traffic goes through these. On failure err is filled and conn->broken or pending tell.
+ */
+tn_status pg_wait(tn_driver_conn *conn, int events, tn_phase phase, int64_t deadline_ns,
+                  tn_error *err);
+/* Call when a PQsend function returned: sent is its result. */
+tn_status pg_sent(tn_driver_conn *conn, int sent, tn_phase phase, int64_t deadline_ns,
+                  tn_error *err);
+/* The next result, NULL at the end (and in a pipeline behind each command). */
+tn_status pg_result(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, PGresult **ret,
+                    tn_error *err);
+/* Reads to the end; a further error result is reported. *ret_last (may be NULL) is the last one. */
+tn_status pg_finish(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, PGresult **ret_last,
+                    tn_error *err);
+/* A command without parameters, answered whole. */
+tn_status pg_command(tn_driver_conn *conn, const char *sql, tn_phase phase, int64_t deadline_ns,
+                     PGresult **ret_last, tn_error *err);
+/* Reads and forgets whatever is pending. */
+tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+/* Call before each use of an idle wire: refuses a broken or busy connection. */
+tn_status pg_ready(tn_driver_conn *conn, tn_phase phase, tn_error *err);
+/* What is sent next would be lost with this outcome. */
+void pg_expect(tn_driver_conn *conn, tn_outcome if_lost);
+
+/* connect.c */
+tn_status pg_open(tn_driver_source *source, tn_host_conn *host_conn, int64_t deadline_ns,
+                  tn_driver_conn **ret, tn_error *err);
+/* A second connection to the same server with the same parameters, for a cancel. */
+tn_status pg_connect_beside(const tn_driver_conn *conn, int64_t deadline_ns, PGconn **ret,
+                            tn_error *err);
+/* connect_error.c */
+typedef struct pg_connect_failure {
+    ConnStatusType stage; /* the last one seen before it failed */
+    bool peer_closed;     /* the server ended it, or nothing came */
+    bool needs_password;
+} pg_connect_failure;
+tn_status pg_connect_diagnose(const tn_driver_source *source, const char *message,
+                              const pg_connect_failure *failure, tn_error *err);
+/* Puts *** in the place of the secret; text is changed in place where it fits, else cut. */
+void pg_scrub(char *text, size_t size, const char *secret);
+
+/* conn.c */
+void pg_close(tn_driver_conn *conn);
+tn_status pg_ping(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+tn_status pg_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+tn_conn_state pg_state(const tn_driver_conn *conn);
+void pg_info(tn_driver_conn *conn, tn_conn_info *ret);
+/* What every session has set: search_path, formats that text answers rely on. */
+tn_status pg_session_setup(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+void pg_describe_endpoint(tn_driver_conn *conn);
+
+/* cancel.c */
+tn_status pg_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+
+/* error.c */
+tn_status pg_fail_result(tn_driver_conn *conn, const PGresult *result, tn_phase phase,
+                         tn_error *err);
+tn_status pg_fail_lost(tn_driver_conn *conn, tn_phase phase, tn_error *err);
+tn_status pg_fail_protocol(tn_driver_conn *conn, tn_phase phase, tn_error *err, const char *what);
+/* True for the error that a plan whose result type changed gives. */
+bool pg_is_stale_plan(const PGresult *result);
+bool pg_has_sqlstate(const PGresult *result, const char *sqlstate);
+void pg_notice(void *arg, const PGresult *result);
+
+/* ---- statement ------------------------------------------------------------------------------- */
+
+struct tn_driver_stmt {
+    tn_driver_conn *conn;
+    tn_driver_stmt *next;
+    uint32_t refs;   /* handles of the same text share one */
+    bool stale;      /* its description no longer holds: the host has to prepare it anew */
+    bool gone;       /* not on the server any more */
+    bool text;       /* some column's binary form is not understood: answers come as text */
+    uint8_t changes; /* pg_changes */
+    bool commits;    /* ends a transaction for good */
+    char name[PG_NAME_SIZE];
+    tn_str sql;
+    tn_stmt_info info;
+    tn_param *params;
+    pg_type *param_types;
+    tn_column *columns;
+    pg_type *column_types;
+    tn__arena arena;
+};
+
+/* What a statement's text shows of session state. */
+enum { PG_CHANGES_SESSION = 1, PG_CHANGES_STATEMENTS = 2, PG_FORGETS_STATEMENTS = 4 };
+
+tn_status pg_prepare(tn_driver_conn *conn, tn_str sql, int64_t deadline_ns, tn_driver_stmt **ret,
+                     tn_error *err);
+void pg_describe(const tn_driver_stmt *stmt, tn_stmt_info *ret);
+void pg_stmt_close(tn_driver_stmt *stmt);
+/* For one that is gone: prepares it under its name; stale tells if its description changed. */
+tn_status pg_prepare_again(tn_driver_stmt *stmt, int64_t deadline_ns, tn_error *err);
+/* Every statement of the connection has to be prepared again: the server forgot them. */
+void pg_forget_statements(tn_driver_conn *conn);
+/* sqltext.c: what the text alone tells. */
+uint8_t pg_sql_changes(tn_str sql);
+bool pg_sql_is_copy(tn_str sql);
+bool pg_sql_commits(tn_str sql);
+bool pg_sql_reads_only(tn_str sql);
+void pg_statement_name(tn_str sql, char name[PG_NAME_SIZE]);
+
+/* lookup.c: types that are not built in, asked once a connection. */
+tn_status pg_lookup_types(tn_driver_conn *conn, const Oid *oids, size_t n, int64_t deadline_ns,
+                          tn_error *err);
+
+/* encode.c: parameters into conn->encoder. */
+tn_status pg_encode(tn_driver_stmt *stmt, const tn_value *params, size_t n, tn_error *err);
+void pg_encoder_free(pg_encoder *encoder);
+
+/* ---- cursor ---------------------------------------------------------------------------------- */
+
+typedef struct pg_stored {
+    struct pg_stored *next;
+    uint32_t rows;
+    tn_value values[];
+} pg_stored;
+
+struct tn_driver_cursor {
+    tn_driver_conn *conn;
+    tn_driver_stmt *stmt;
+    bool attached;     /* the wire is its own: more may come */
+    PGresult *current; /* rows from row on are to be handed over */
+    int row;
+    PGresult *refusal; /* an error that came behind rows that were handed over first */
+    bool ahead;        /* rows were collected: an error has to wait */
+    PGresult *held[PG_STREAM_RESULTS]; /* what the last batch points into */
+    size_t n_held;
+    tn_value *values; /* of the last batch */
+    size_t capacity;
+    tn__arena arena; /* what the last batch needs besides */
+    int64_t affected;
+    char tag[64];
+    pg_stored *stored; /* rows that detach() read, not yet handed over */
+    tn__arena store;
+    bool has_store;
+};
+
+tn_status pg_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_params, uint32_t flags,
+                     int64_t deadline_ns, tn_driver_cursor **ret, tn_error *err);
+tn_status pg_fetch(tn_driver_cursor *cursor, int64_t deadline_ns, tn_batch *ret, tn_error *err);
+/* detach.c */
+tn_status pg_detach(tn_driver_cursor *cursor, size_t limit, int64_t deadline_ns, tn_error *err);
+void pg_cursor_close(tn_driver_cursor *cursor);
+void pg_cursor_free(tn_driver_cursor *cursor);
+/* The next result of an attached cursor into current; at the end current stays NULL and the cursor
+ * is no longer attached. An error of the server is reported, the answer read to its end. */
+tn_status pg_cursor_advance(tn_driver_cursor *cursor, int64_t deadline_ns, tn_error *err);
+/* Row `row` of current into out, n_columns values. */
+tn_status pg_cursor_decode(tn_driver_cursor *cursor, int row, tn__arena *arena, tn_value *out,
+                           tn_error *err);
+
+/* ---- transaction ----------------------------------------------------------------------------- */
+
+extern const tn_txn_ops pg_txn_ops;
+tn_status pg_rollback(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+
+#endif
