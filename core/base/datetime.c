@@ -211,6 +211,12 @@ static size_t count_digits(tn_str s)
     return n;
 }
 
+/* One or two digits. */
+static size_t short_count(tn_str s)
+{
+    return count_digits(s) == 1 ? 1 : 2;
+}
+
 /* Exactly n digits, at most 9. */
 static bool take_number(tn_str *s, size_t n, int *ret)
 {
@@ -225,7 +231,8 @@ static bool take_number(tn_str *s, size_t n, int *ret)
     return true;
 }
 
-/* yyyy-mm-dd or yyyymmdd; the year has up to seven digits when hyphens follow. */
+/* yyyy-mm-dd or yyyymmdd; between hyphens the year has up to seven digits, the others may have one.
+ */
 static bool take_date(tn_str *s, civil *ret)
 {
     size_t digits = count_digits(*s);
@@ -235,8 +242,8 @@ static bool take_date(tn_str *s, civil *ret)
     if (!hyphens && digits != 8)
         return false;
     if (!take_number(s, hyphens ? digits : 4, &year) || (hyphens && !take(s, '-')) ||
-        !take_number(s, 2, &month) || (hyphens && !take(s, '-')) || !take_number(s, 2, &day) ||
-        count_digits(*s))
+        !take_number(s, hyphens ? short_count(*s) : 2, &month) || (hyphens && !take(s, '-')) ||
+        !take_number(s, hyphens ? short_count(*s) : 2, &day) || count_digits(*s))
         return false;
     if (!year || month < 1 || month > 12 || day < 1)
         return false;
@@ -265,13 +272,13 @@ static bool take_fraction(tn_str *s, int *ret_us)
     return true;
 }
 
-/* hh:mm[:ss[.f]] or hhmm[ss[.f]], to 24:00:00; 60 seconds carry over. */
+/* h:mm[:ss[.f]], hh:mm[:ss[.f]] or hhmm[ss[.f]], to 24:00:00; 60 seconds carry over. */
 static bool take_time(tn_str *s, int64_t *ret_us)
 {
     int hour, minute, second = 0, fraction = 0;
     bool colons, seconds;
 
-    if (!take_number(s, 2, &hour))
+    if (!take_number(s, short_count(*s), &hour))
         return false;
     colons = take(s, ':');
     if (!take_number(s, 2, &minute))
@@ -297,7 +304,7 @@ static bool take_word(tn_str *s, tn_str word)
     return true;
 }
 
-/* Z, UTC, GMT, +hh, +hh:mm, +hhmm, +hh:mm:ss: seconds east of Greenwich. */
+/* Z, UTC, GMT, +h, +hh, +hh:mm, +hhmm, +hh:mm:ss: seconds east of Greenwich. */
 static bool take_zone(tn_str *s, int *ret_offset)
 {
     int hours, minutes = 0, seconds = 0;
@@ -311,7 +318,7 @@ static bool take_zone(tn_str *s, int *ret_offset)
     west = next_is(*s, '-');
     if (!take(s, '+') && !take(s, '-'))
         return false;
-    if (!take_number(s, 2, &hours))
+    if (!take_number(s, short_count(*s), &hours))
         return false;
     colons = take(s, ':');
     if ((colons || count_digits(*s)) && !take_number(s, 2, &minutes))
@@ -346,6 +353,17 @@ static int infinity_sign(tn_str s)
     return tn__str_iequal(s, TN__STR("-infinity")) ? -1 : 0;
 }
 
+/* Behind the date: a T, or a blank and a digit. */
+static bool time_follows(tn_str s)
+{
+    if (next_is(s, 'T') || next_is(s, 't'))
+        return true;
+    if (!next_is(s, ' '))
+        return false;
+    skip_spaces(&s);
+    return count_digits(s) > 0;
+}
+
 static bool parse_instant(tn_str text, bool zoned, int64_t *ret)
 {
     tn_str s = tn__str_trim(text);
@@ -359,8 +377,7 @@ static bool parse_instant(tn_str text, bool zoned, int64_t *ret)
     }
     if (!take_date(&s, &c))
         return false;
-    if (next_is(s, 'T') || next_is(s, 't') ||
-        (s.len >= 2 && s.ptr[0] == ' ' && s.ptr[1] != 'B' && s.ptr[1] != 'A')) {
+    if (time_follows(s)) {
         skip(&s, 1);
         skip_spaces(&s);
         if (!take_time(&s, &time))
@@ -374,7 +391,7 @@ static bool parse_instant(tn_str text, bool zoned, int64_t *ret)
     if (!take_era(&s, &c))
         return false;
     days = days_from_civil(c);
-    if (days < FIRST_DAY || __builtin_mul_overflow(days, US_PER_DAY, &us) ||
+    if (__builtin_mul_overflow(days, US_PER_DAY, &us) ||
         __builtin_add_overflow(us, time - offset * US_PER_SECOND, &us))
         return false;
     if (us < FIRST_DAY * US_PER_DAY || us == TN_TIME_INFINITY)
