@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From values to SQLite's storage classes: whole numbers and booleans are integers, floats are
+ * reals, bytes are blobs, everything else is PostgreSQL's text. What SQLite cannot keep is refused.
+ */
+#include "sqlite/lite.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/decimal.h"
+#include "base/str.h"
+#include "base/text.h"
+
+/* Digits that a double keeps, whatever they are. */
+#define EXACT_DIGITS 15
+
+static tn_status bind_failed(tn_driver_stmt *stmt, int rc, tn_error *err)
+{
+    return lite_error(stmt->conn, rc, &(lite_where){TN_PHASE_BIND, &stmt->info, {NULL, 0}}, err);
+}
+
+/* A statement without rows is over when execute() returns: what the caller passed in lives so long.
+ * Else SQLite refers to a copy that the statement keeps. NULL: no memory. */
+static const char *keep(tn_driver_stmt *stmt, const char *ptr, size_t len)
+{
+    if (len == 0)
+        return "";
+    return stmt->n_columns == 0 ? ptr : tn__arena_copy(&stmt->bound, ptr, len);
+}
+
+static tn_status bind_text(tn_driver_stmt *stmt, int index, const tn_value *value, tn_error *err)
+{
+    const char *text;
+    int rc;
+
+    if (value->len && memchr(value->as.ptr, '\0', value->len))
+        return lite_fail(stmt->conn, TN_PHASE_BIND, "22021", err,
+                         "parameter $%d: a text cannot hold a NUL byte", index);
+    text = keep(stmt, value->as.ptr, value->len);
+    if (!text)
+        return kit_nomem(stmt->conn->host, err, TN_PHASE_BIND);
+    rc = sqlite3_bind_text64(stmt->stmt, index, text, value->len, SQLITE_STATIC, SQLITE_UTF8);
+    return rc == SQLITE_OK ? TN_OK : bind_failed(stmt, rc, err);
+}
+
+static tn_status bind_bytes(tn_driver_stmt *stmt, int index, const tn_value *value, tn_error *err)
+{
+    const char *bytes = keep(stmt, value->as.ptr, value->len);
+    int rc;
+
+    if (!bytes)
+        return kit_nomem(stmt->conn->host, err, TN_PHASE_BIND);
+    rc = sqlite3_bind_blob64(stmt->stmt, index, bytes, value->len, SQLITE_STATIC);
+    return rc == SQLITE_OK ? TN_OK : bind_failed(stmt, rc, err);
+}
+
+static tn_status bind_double(tn_driver_stmt *stmt, int index, double number, tn_error *err)
+{
+    int rc;
+
+    if (isnan(number))
+        return lite_fail(stmt->conn, TN_PHASE_BIND, "0A000", err,
+                         "parameter $%d is NaN, which SQLite would store as NULL", index);
+    rc = sqlite3_bind_double(stmt->stmt, index, number);
+    return rc == SQLITE_OK ? TN_OK : bind_failed(stmt, rc, err);
+}
+
+/* An integer where it is whole and fits, else a real, which is exact to 15 digits. */
+static tn_status bind_numeric(tn_driver_stmt *stmt, int index, const tn_value *value, tn_error *err)
+{
+    tn_status status = TN_OK;
+    tn__buf buf;
+    tn_str normal;
+    int64_t whole;
+    double number;
+
+    tn__buf_init(&buf, TN__BUF_MAX);
+    if (!tn__decimal_normal(tn__str(value->as.ptr, value->len), &buf)) {
+        status = buf.failed
+                     ? kit_nomem(stmt->conn->host, err, TN_PHASE_BIND)
+                     : lite_fail(stmt->conn, TN_PHASE_BIND, "22P02", err,
+                                 "parameter $%d: invalid input syntax for type numeric", index);
+        tn__buf_free(&buf);
+        return status;
+    }
+    normal = tn__str(buf.ptr, buf.len);
+    if (tn__decimal_to_int64(normal, &whole)) {
+        int rc = sqlite3_bind_int64(stmt->stmt, index, whole);
+        if (rc != SQLITE_OK)
+            status = bind_failed(stmt, rc, err);
+    } else if (tn__decimal_digits(normal) == 0) {
+        status = lite_fail(stmt->conn, TN_PHASE_BIND, "0A000", err,
+                           "parameter $%d: SQLite has no numeric %.*s", index, (int)normal.len,
+                           normal.ptr);
+    } else if (tn__decimal_digits(normal) > EXACT_DIGITS ||
+               !tn__decimal_to_double(normal, &number) || number == 0) {
+        status = lite_fail(stmt->conn, TN_PHASE_BIND, "0A000", err,
+                           "parameter $%d: a numeric of %zu digits cannot be kept exactly by "
+                           "SQLite (at most %d, or a whole number within bigint); store it as "
+                           "text, or use PostgreSQL",
+                           index, tn__decimal_digits(normal), EXACT_DIGITS);
+    } else {
+        status = bind_double(stmt, index, number, err);
+    }
+    tn__buf_free(&buf);
+    return status;
+}
+
+/* PostgreSQL's text of a value that SQLite has no class for. */
+static tn_status bind_formatted(tn_driver_stmt *stmt, int index, const tn_value *value,
+                                tn_error *err)
+{
+    char fixed[TN_TIME_TEXT_SIZE];
+    const char *text = NULL;
+    tn__buf buf;
+    size_t len;
+    int rc;
+
+    len = value->type == TN_TYPE_ARRAY ? SIZE_MAX : tn_value_format(value, fixed, sizeof fixed);
+    if (len < sizeof fixed) {
+        text = tn__arena_copy(&stmt->bound, fixed, len);
+    } else {
+        tn__buf_init(&buf, TN__BUF_MAX);
+        if (lite_value_text(value, &buf)) {
+            len = buf.len;
+            text = tn__arena_copy(&stmt->bound, buf.ptr, len);
+        }
+        tn__buf_free(&buf);
+    }
+    if (!text)
+        return kit_nomem(stmt->conn->host, err, TN_PHASE_BIND);
+    rc = sqlite3_bind_text64(stmt->stmt, index, text, len, SQLITE_STATIC, SQLITE_UTF8);
+    return rc == SQLITE_OK ? TN_OK : bind_failed(stmt, rc, err);
+}
+
+static tn_status bind_one(tn_driver_stmt *stmt, int index, const tn_value *value, tn_error *err)
+{
+    int rc;
+
+    switch ((tn_type)value->type) {
+    case TN_TYPE_NULL: rc = sqlite3_bind_null(stmt->stmt, index); break;
+    case TN_TYPE_BOOL: rc = sqlite3_bind_int(stmt->stmt, index, value->as.i != 0); break;
+    case TN_TYPE_INT16:
+    case TN_TYPE_INT32:
+    case TN_TYPE_INT64: rc = sqlite3_bind_int64(stmt->stmt, index, value->as.i); break;
+    case TN_TYPE_FLOAT4:
+    case TN_TYPE_FLOAT8: return bind_double(stmt, index, value->as.f, err);
+    case TN_TYPE_NUMERIC: return bind_numeric(stmt, index, value, err);
+    case TN_TYPE_TEXT:
+    case TN_TYPE_JSON:
+    case TN_TYPE_OTHER: return bind_text(stmt, index, value, err);
+    case TN_TYPE_BYTES: return bind_bytes(stmt, index, value, err);
+    case TN_TYPE_UUID:
+    case TN_TYPE_TIMESTAMPTZ:
+    case TN_TYPE_TIMESTAMP:
+    case TN_TYPE_DATE:
+    case TN_TYPE_TIME:
+    case TN_TYPE_INTERVAL:
+    case TN_TYPE_ARRAY: return bind_formatted(stmt, index, value, err);
+    default:
+        return lite_fail(stmt->conn, TN_PHASE_BIND, "0A000", err,
+                         "parameter $%d has a type that the sqlite driver does not know", index);
+    }
+    return rc == SQLITE_OK ? TN_OK : bind_failed(stmt, rc, err);
+}
+
+tn_status lite_bind(tn_driver_stmt *stmt, const tn_value *params, size_t n_params, tn_error *err)
+{
+    if (n_params != stmt->info.n_params)
+        return lite_fail(stmt->conn, TN_PHASE_BIND, "08P01", err,
+                         "the statement has %u parameters, %zu were given", stmt->info.n_params,
+                         n_params);
+    tn__arena_reset(&stmt->bound);
+    for (size_t i = 0; i < n_params; i++) {
+        tn_status status = bind_one(stmt, (int)i + 1, &params[i], err);
+        if (status != TN_OK)
+            return status;
+    }
+    return TN_OK;
+}
