@@ -35,7 +35,7 @@ secret='-----BEGIN [A-Z ]*PRIVATE ''KEY|AKIA[0-9A-Z]{16}'
 empty "no private key" "$(xargs -d '\n' grep -nEI -e "$secret" <"$scratch/files")"
 
 empty "no trailing white space, no tab in C" "$(
-    grep -E '\.(c|h|cpp|sh|cmake|awk|md)$|CMakeLists.txt$' "$scratch/files" | xargs -d '\n' grep -nE ' +$'
+    grep -E '\.(c|h|cpp|cmake|awk|md)$|CMakeLists.txt$' "$scratch/files" | xargs -d '\n' grep -nE ' +$'
     grep -E '\.(c|h|cpp)$' "$scratch/files" | xargs -d '\n' grep -nP '\t')"
 empty "each script that is run may be run" "$(
     while IFS= read -r file; do
