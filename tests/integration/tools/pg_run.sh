@@ -16,7 +16,8 @@ gone() {
     left=$(
         ls "$TMPDIR"
         grep -lsa "$TMPDIR" /proc/[0-9]*/cmdline | while IFS= read -r file; do
-            case $(tr '\0' ' ' <"$file" 2>/dev/null) in *postgres*-D*) tr '\0' ' ' <"$file" ;; esac
+            line=$( (tr '\0' ' ' <"$file") 2>/dev/null)
+            case $line in *postgres*-D*) printf '%s\n' "$line" ;; esac
         done
     )
     empty "$1: nothing stays behind" "$left"
@@ -87,7 +88,9 @@ says "a password is asked for: the server says so" 'password authentication fail
 for signal in TERM INT HUP; do
     number=$(kill -l "$signal")
     : >"$scratch/begun"
-    "$TENON" pg run -- sh -c 'echo $$ >"$1"; exec sleep 300' sh "$scratch/begun" >"$out" 2>"$err" &
+    # What a shell starts in the background ignores SIGINT, and so would the command inside.
+    env --default-signal="$signal" "$TENON" pg run -- \
+        sh -c 'echo $$ >"$1"; exec sleep 60' sh "$scratch/begun" >"$out" 2>"$err" &
     pid=$!
     arrives "$scratch/begun" && kill -s "$signal" "$pid"
     wait "$pid"
@@ -113,7 +116,7 @@ gone "SIGTERM while it starts"
 
 # Killed outright, nobody is left to clear up but the supervisor.
 : >"$scratch/begun"
-"$TENON" pg run -- sh -c 'echo $$ $PPID >"$1"; exec sleep 300' sh "$scratch/begun" >"$out" 2>"$err" &
+"$TENON" pg run -- sh -c 'echo $$ $PPID >"$1"; exec sleep 60' sh "$scratch/begun" >"$out" 2>"$err" &
 pid=$!
 arrives "$scratch/begun" && kill -KILL "$pid"
 wait "$pid" 2>/dev/null
