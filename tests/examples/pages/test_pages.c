@@ -130,6 +130,7 @@ static void an_import_skips_what_is_taken(void **state)
         {"two", "Two", "{\"blocks\": []}"},
         {"one", "Twice", "{\"blocks\": []}"},
     };
+    const struct draft orphan = {"three", "Three", "{\"blocks\": []}"};
     tn_uuid id;
     size_t added = 0;
 
@@ -140,8 +141,9 @@ static void an_import_skips_what_is_taken(void **state)
     assert_int_equal(count(db, "select count(*) from pages"), 3);
 
     /* An author who does not exist is another failure: it ends the import, and undoes it. */
-    assert_int_equal(store_import_pages(db, tn_uuid_random(), drafts + 2, 1, &added, &err),
+    assert_int_equal(store_import_pages(db, tn_uuid_random(), &orphan, 1, &added, &err),
                      TN_CONSTRAINT);
+    assert_string_equal(err.sqlstate, "23503");
     assert_int_equal(added, 2);
     assert_int_equal(count(db, "select count(*) from pages"), 3);
 }
