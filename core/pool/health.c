@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "pool/pool.h"
+#include "session/portal.h"
 
 enum { DEFAULT_MS = 2000 };
 
@@ -48,8 +49,8 @@ static tn_status ask_anew(const tn__pool *pool, int64_t deadline_ns, tn_health *
 /* On a session or transaction: that very connection. */
 static tn_status ask_handle(tn_db *db, int64_t deadline_ns, tn_health *ret)
 {
-    tn_status status = tn__conn_free_wire(db->conn, db->provider->row_buffer, deadline_ns,
-                                          &ret->error);
+    tn_status status = tn__portal_free_wire(db->conn, db->provider->row_buffer, deadline_ns,
+                                            tn__db_grace_ms(db), &ret->error);
     if (status == TN_OK)
         status = ask(db->conn, deadline_ns, ret);
     if (status != TN_OK)

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "session/rows.h"
 
 enum { BIND_MEMORY_MAX = 1 << 30 };
 
@@ -41,7 +40,7 @@ void tn__conn_close(tn__conn *conn)
         conn->driver->conn.close(conn->drv);
     tn__host_conn_close(&conn->host);
     tn__arena_free(&conn->bind_arena);
-    tn__rows_free_spare(conn->spare);
+    free(conn->spare);
     free(conn->params);
     free(conn);
 }
@@ -69,16 +68,10 @@ void tn__conn_settle(tn__conn *conn, int64_t grace_ms, tn_error *err)
         err->discarded = true;
 }
 
-tn_status tn__conn_free_wire(tn__conn *conn, size_t limit, int64_t deadline_ns, tn_error *err)
-{
-    return conn->attached ? tn__rows_detach(conn->attached, limit, deadline_ns, err) : TN_OK;
-}
-
 bool tn__conn_reset(tn__conn *conn, int64_t deadline_ns)
 {
     if (conn->discard)
         return false;
-    tn__rows_orphan_all(conn);
     tn__conn_settle(conn, 1000, NULL);
     if (conn->discard)
         return false;

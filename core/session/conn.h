@@ -16,7 +16,7 @@
 #include "driver/host.h"
 #include "session/cache.h"
 
-struct tn__rows;
+struct tn__portal;
 
 typedef struct tn__conn {
     const tn__driver *driver;
@@ -28,9 +28,9 @@ typedef struct tn__conn {
     size_t params_capacity;
     tn__arena bind_arena;
 
-    struct tn__rows *attached; /* rows whose cursor occupies the connection */
-    struct tn__rows *open;     /* all rows that are open on it */
-    struct tn__rows *spare;    /* one rows object kept for the next query */
+    struct tn__portal *attached; /* whose cursor occupies the connection */
+    struct tn__portal *open;     /* all that are open between calls */
+    void *spare; /* memory of a rows object, kept for the next query; freed with free() */
 
     bool discard; /* never goes back into the pool */
     int64_t created_ns;
@@ -60,10 +60,8 @@ tn_conn_state tn__conn_state(const tn__conn *conn);
  */
 void tn__conn_settle(tn__conn *conn, int64_t grace_ms, tn_error *err);
 
-/* The rows that occupy the connection are read into memory, so that another statement can run. */
-tn_status tn__conn_free_wire(tn__conn *conn, size_t limit, int64_t deadline_ns, tn_error *err);
-
-/* Makes it as new: no transaction, no state. false: it must be closed. */
+/* Makes it as new: no transaction, no state. Nothing may be open on it. false: it must be closed.
+ */
 bool tn__conn_reset(tn__conn *conn, int64_t deadline_ns);
 
 /* Finds or prepares a statement; the reference is given back with tn__cache_release(). */

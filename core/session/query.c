@@ -25,10 +25,10 @@ tn_status tn__query_exec(tn_db *db, const tn_call *call, const tn__sql *sql, con
     tn_status status = tn__run_start(&run, db, call, sql, args, 0, err);
     if (status != TN_OK)
         return status;
+    bool gives_rows = run.on.stmt->info.flags & TN_STMT_READ_ONLY;
     do
         status = tn__run_fetch(&run, err);
     while (status == TN_OK && !run.batch.done);
-    bool gives_rows = run.stmt->info.flags & TN_STMT_READ_ONLY;
     tn__run_end(&run);
     if (status == TN_OK && ret_affected)
         *ret_affected = run.batch.affected > 0 && !gives_rows ? run.batch.affected : 0;
@@ -59,7 +59,7 @@ static tn_status store_row(const tn__run *run, const tn_value *row, const tn_int
     tn__scanned on_stack[TARGETS_ON_STACK];
     tn__scanned *scanned = on_stack;
     size_t count = into ? into->count : 0, done = 0;
-    const tn_stmt_info *info = &run->stmt->info;
+    const tn_stmt_info *info = &run->on.stmt->info;
     tn_status status = TN_OK;
 
     if (count != info->n_columns)
@@ -92,7 +92,7 @@ static tn_status too_many(tn_error *err)
 /* A batch of one row that is not the last says nothing yet of a second row. */
 static tn_status no_second_row(tn__run *run, tn_value *row, tn__arena *arena, tn_error *err)
 {
-    size_t columns = run->stmt->info.n_columns;
+    size_t columns = run->on.stmt->info.n_columns;
 
     for (size_t i = 0; i < columns; i++)
         if (!tn__value_copy(&run->batch.values[i], arena, &row[i]))
@@ -122,7 +122,7 @@ static tn_status get_row(tn__run *run, const tn_intolist *into, tn_error *err)
         return store_row(run, run->batch.values, into, err);
 
     tn__arena_init(&arena, ONE_ROW_MAX);
-    size_t columns = run->stmt->info.n_columns;
+    size_t columns = run->on.stmt->info.n_columns;
     tn_value *row = tn__arena_array(&arena, columns ? columns : 1, sizeof(*row));
     status = row ? no_second_row(run, row, &arena, err)
                  : tn_error_set(err, TN_NOMEM, NULL, "out of memory");

@@ -15,7 +15,6 @@ enum { SCRATCH_MAX = 1 << 24 };
 
 static tn__rows no_memory = {
     .status = TN_NOMEM,
-    .done = true,
     .borrowed_static = true,
     .affected = -1,
     .err = {.status = TN_NOMEM, .sqlstate = "53200", .message = "out of memory"},
@@ -43,44 +42,10 @@ static void clean(tn__rows *rows)
     rows->head = (tn_rows){0};
     rows->run = (tn__run){0};
     rows->status = TN_OK;
-    rows->done = rows->detached = rows->orphaned = rows->borrowed_static = false;
+    rows->borrowed_static = false;
     rows->columns = NULL;
     rows->affected = -1;
     rows->tag[0] = '\0';
-    rows->next = rows->prev = NULL;
-}
-
-void tn__rows_free_spare(tn__rows *rows)
-{
-    if (!rows)
-        return;
-    tn__arena_free(&rows->scratch);
-    free(rows);
-}
-
-/* ---- the connection's list ------------------------------------------------------------------- */
-
-static void enlist(tn__rows *rows)
-{
-    tn__conn *conn = rows->run.conn;
-
-    rows->next = conn->open;
-    if (conn->open)
-        conn->open->prev = rows;
-    conn->open = rows;
-    conn->attached = rows;
-}
-
-static void delist(tn__rows *rows)
-{
-    tn__conn *conn = rows->run.conn;
-
-    if (conn->attached == rows)
-        conn->attached = NULL;
-    *(rows->prev ? &rows->prev->next : &conn->open) = rows->next;
-    if (rows->next)
-        rows->next->prev = rows->prev;
-    rows->next = rows->prev = NULL;
 }
 
 /* ---- errors ---------------------------------------------------------------------------------- */
@@ -94,11 +59,11 @@ static tn_status stick(tn__rows *rows, tn_status status)
     return status;
 }
 
-static tn_status stick_misuse(tn__rows *rows, const char *what)
+static tn_status stick_misuse(tn__rows *rows, const char *sqlstate, const char *what)
 {
     if (rows->status != TN_OK)
         return rows->status;
-    return stick(rows, tn_error_set(&rows->err, TN_MISUSE, NULL, "%s", what));
+    return stick(rows, tn_error_set(&rows->err, TN_MISUSE, sqlstate, "%s", what));
 }
 
 /* ---- open, next, close ----------------------------------------------------------------------- */
@@ -113,8 +78,8 @@ tn_rows *tn__rows_open(tn_db *db, const tn_call *call, const tn__sql *sql, const
     tn_status status = tn__run_start(&run, db, call, sql, args, flags, &err);
     tn__rows *rows = NULL;
     if (status == TN_OK) {
-        rows = run.conn->spare;
-        run.conn->spare = NULL;
+        rows = run.on.conn->spare;
+        run.on.conn->spare = NULL;
     }
     if (!rows)
         rows = new_rows();
@@ -126,14 +91,15 @@ tn_rows *tn__rows_open(tn_db *db, const tn_call *call, const tn__sql *sql, const
     clean(rows);
     if (status != TN_OK) {
         rows->err = err;
-        rows->done = true;
+        rows->run.on.done = true;
         stick(rows, status);
         return &rows->head;
     }
     rows->run = run;
-    rows->columns = run.stmt->info.columns;
-    rows->head.columns = (uint32_t)run.stmt->info.n_columns;
-    enlist(rows);
+    rows->columns = run.on.stmt->info.columns;
+    rows->head.columns = (uint32_t)run.on.stmt->info.n_columns;
+    rows->run.on.err = &rows->err;
+    tn__portal_enlist(&rows->run.on);
     return &rows->head;
 }
 
@@ -141,11 +107,26 @@ static void finished(tn__rows *rows)
 {
     const tn_batch *batch = &rows->run.batch;
 
-    rows->done = true;
     rows->affected = batch->affected;
     tn__copy_text(rows->tag, sizeof(rows->tag), tn_str_from(batch->tag));
-    if (rows->run.conn->attached == rows)
-        rows->run.conn->attached = NULL;
+    tn__portal_done(&rows->run.on);
+}
+
+/* What happened to them between two calls: the connection was taken away, or another statement
+ * needed it and the rest could not be kept. */
+static void notice_fate(tn__rows *rows)
+{
+    const tn__portal *portal = &rows->run.on;
+
+    if (portal->broken != TN_OK && rows->status == TN_OK)
+        stick(rows, portal->broken);
+    if (!portal->orphaned)
+        return;
+    rows->head.columns = 0;
+    rows->columns = NULL;
+    if (!portal->done)
+        stick_misuse(rows, "24000",
+                     "the rows were still open when their transaction or session ended");
 }
 
 bool tn__rows_more(tn_rows *head)
@@ -154,11 +135,16 @@ bool tn__rows_more(tn_rows *head)
 
     head->row = NULL;
     head->left = 0;
-    if (rows->status != TN_OK || rows->done)
+    if (rows->borrowed_static)
+        return false;
+    notice_fate(rows);
+    if (rows->status != TN_OK || rows->run.on.done)
         return false;
     tn_status status = tn__run_fetch(&rows->run, &rows->err);
     if (status != TN_OK) {
-        rows->done = true;
+        rows->run.on.done = true;
+        head->columns = 0;
+        rows->columns = NULL;
         stick(rows, status);
         return false;
     }
@@ -173,11 +159,13 @@ bool tn__rows_more(tn_rows *head)
 
 static void recycle(tn__rows *rows, tn__conn *conn)
 {
-    tn__arena_reset(&rows->scratch);
-    if (conn && !conn->spare)
-        conn->spare = rows;
-    else
-        tn__rows_free_spare(rows);
+    tn__arena_free(&rows->scratch);
+    if (!conn || conn->spare) {
+        free(rows);
+        return;
+    }
+    tn__arena_init(&rows->scratch, SCRATCH_MAX);
+    conn->spare = rows;
 }
 
 tn_status tn_close(tn_rows *head, tn_error *err)
@@ -185,69 +173,19 @@ tn_status tn_close(tn_rows *head, tn_error *err)
     if (!head)
         return TN_OK;
     tn__rows *rows = inner(head);
+    if (!rows->borrowed_static)
+        notice_fate(rows);
     tn_status status = rows->status;
     if (status != TN_OK && err)
         *err = rows->err;
     if (rows->borrowed_static)
         return status;
-
-    tn__conn *conn = rows->orphaned ? NULL : rows->run.conn;
-    if (!conn) {
-        tn__rows_free_spare(rows);
-        return status;
-    }
-    delist(rows);
+    tn__conn *conn = rows->run.on.conn;
+    tn__run_finish(&rows->run);
     tn__run run = rows->run;
     recycle(rows, conn);
-    tn__run_end(&run);
+    tn__run_give(&run);
     return status;
-}
-
-tn_status tn__rows_detach(tn__rows *rows, size_t limit, int64_t deadline_ns, tn_error *err)
-{
-    tn__conn *conn = rows->run.conn;
-
-    conn->attached = NULL;
-    if (rows->done)
-        return TN_OK;
-    tn_status status = conn->driver->cursor.detach(rows->run.cursor, limit, deadline_ns,
-                                                   &rows->err);
-    if (status == TN_OK) {
-        rows->detached = true;
-        return TN_OK;
-    }
-    tn_error_prepend(&rows->err, "reading the rows that are still open on this connection");
-    rows->done = true;
-    stick(rows, status);
-    if (err)
-        *err = rows->err;
-    tn__conn_settle(conn, tn__db_grace_ms(rows->run.db), err);
-    return status;
-}
-
-void tn__rows_orphan_all(tn__conn *conn)
-{
-    while (conn->open) {
-        tn__rows *rows = conn->open;
-        delist(rows);
-        if (rows->run.cursor)
-            conn->driver->cursor.close(rows->run.cursor);
-        if (rows->run.stmt)
-            tn__cache_release(&conn->cache, rows->run.stmt);
-        rows->run = (tn__run){0};
-        rows->head.columns = 0;
-        rows->columns = NULL;
-        rows->orphaned = true;
-        if (!rows->done && rows->status == TN_OK)
-            tn_error_set(&rows->err, TN_MISUSE, "24000",
-                         "the rows were still open when their transaction or session ended");
-        if (!rows->done && rows->status == TN_OK)
-            stick(rows, TN_MISUSE);
-        rows->done = true;
-        rows->head.row = NULL;
-        rows->head.left = 0;
-    }
-    conn->attached = NULL;
 }
 
 /* ---- what is known of them ------------------------------------------------------------------- */
@@ -320,7 +258,7 @@ tn_status tn_scan_into(tn_rows *head, const tn_intolist *into)
     if (rows->status != TN_OK)
         return rows->status;
     if (!head->row)
-        return stick_misuse(rows, "tn_scan: there is no row; call tn_next first");
+        return stick_misuse(rows, "24000", "tn_scan: there is no row; call tn_next first");
     if (into->count != head->columns)
         return stick(rows, tn_error_set(&rows->err, TN_DATA, "42804",
                                         "tn_scan: the row has %u columns, %zu targets were given",
@@ -342,7 +280,7 @@ tn_status tn_read_into(tn_rows *head, int index, const tn_intolist *into)
     if (rows->status != TN_OK)
         return rows->status;
     if (!head->row)
-        return stick_misuse(rows, "reading a column: there is no row; call tn_next first");
+        return stick_misuse(rows, "24000", "reading a column: there is no row; call tn_next first");
     if (index < 0 || (uint32_t)index >= head->columns)
         return stick(rows, tn_error_set(&rows->err, TN_DATA, "42703",
                                         "column index %d is not within 0 to %d", index,

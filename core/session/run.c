@@ -8,7 +8,6 @@
 #include "base/str.h"
 #include "observe/log.h"
 #include "session/bind.h"
-#include "session/rows.h"
 
 enum {
     PARAMS_MAX = 65535 /* the protocol's count is 16 bits */
@@ -23,16 +22,17 @@ tn__sql tn__sql_from(const char *text)
 
 /* ---- query log ------------------------------------------------------------------------------- */
 
-static void log_end(const tn__run *run, const char *how)
+static void log_end(tn__run *run, const char *how)
 {
     if (!run->started_ns)
         return;
     int64_t us = (tn__now_ns() - run->started_ns) / 1000;
     tn__log(TN_LOG_QUERY, "query", "%lld.%03lld ms, %llu rows, %zu parameters, %s: %.*s",
             (long long)(us / 1000), (long long)(us % 1000), (unsigned long long)run->rows,
-            run->stmt ? run->stmt->info.n_params : 0, how,
-            run->stmt ? (int)(run->stmt->len > 1500 ? 1500 : run->stmt->len) : 0,
-            run->stmt ? run->stmt->text : "");
+            run->on.stmt ? run->on.stmt->info.n_params : 0, how,
+            run->on.stmt ? (int)(run->on.stmt->len > 1500 ? 1500 : run->on.stmt->len) : 0,
+            run->on.stmt ? run->on.stmt->text : "");
+    run->started_ns = 0;
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -56,41 +56,42 @@ static tn_status take_connection(tn__run *run, tn_db *db, tn_error *err)
 
     run->db = db;
     if (db->kind != TN__DB_CLIENT) {
-        run->conn = db->conn;
-        return tn__conn_free_wire(run->conn, provider->row_buffer, run->deadline_ns, err);
+        run->on.conn = db->conn;
+        return tn__portal_free_wire(run->on.conn, provider->row_buffer, run->deadline_ns,
+                                    tn__db_grace_ms(db), err);
     }
     int64_t deadline = tn__deadline_after_ms(tn__now_ns(), provider->pool_timeout_ms);
-    return provider->acquire(provider, tn__deadline_min(deadline, run->deadline_ns), &run->conn,
+    return provider->acquire(provider, tn__deadline_min(deadline, run->deadline_ns), &run->on.conn,
                              err);
 }
 
 static void give_connection(tn__run *run)
 {
-    if (run->conn && run->db->kind == TN__DB_CLIENT)
-        run->db->provider->release(run->db->provider, run->conn);
-    run->conn = NULL;
+    if (run->on.conn && run->db->kind == TN__DB_CLIENT)
+        run->db->provider->release(run->db->provider, run->on.conn);
+    run->on.conn = NULL;
 }
 
 static tn_status prepare(tn__run *run, const tn__sql *sql, tn_error *err)
 {
-    tn_status status = tn__conn_prepare(run->conn, sql->text, sql->len, sql->hash, run->deadline_ns,
-                                        &run->stmt, err);
+    tn_status status = tn__conn_prepare(run->on.conn, sql->text, sql->len, sql->hash,
+                                        run->deadline_ns, &run->on.stmt, err);
     if (status != TN_OK)
         return status;
-    status = check_word(run->db, run->stmt, err);
-    if (status == TN_OK && run->stmt->info.n_params > PARAMS_MAX)
+    status = check_word(run->db, run->on.stmt, err);
+    if (status == TN_OK && run->on.stmt->info.n_params > PARAMS_MAX)
         status = tn_error_set(err, TN_LIMIT, "54023", "more than %d parameters", PARAMS_MAX);
     if (status != TN_OK) {
-        tn__cache_release(&run->conn->cache, run->stmt);
-        run->stmt = NULL;
+        tn__cache_release(&run->on.conn->cache, run->on.stmt);
+        run->on.stmt = NULL;
     }
     return status;
 }
 
 static tn_status bind(tn__run *run, const tn_arglist *args, tn_error *err)
 {
-    tn__conn *conn = run->conn;
-    size_t n = run->stmt->info.n_params;
+    tn__conn *conn = run->on.conn;
+    size_t n = run->on.stmt->info.n_params;
 
     tn__arena_reset(&conn->bind_arena);
     if (n > conn->params_capacity) {
@@ -100,7 +101,7 @@ static tn_status bind(tn__run *run, const tn_arglist *args, tn_error *err)
         conn->params = grown;
         conn->params_capacity = n * 2;
     }
-    return tn__bind(args, run->stmt->info.params, n, &conn->bind_arena, conn->params, err);
+    return tn__bind(args, run->on.stmt->info.params, n, &conn->bind_arena, conn->params, err);
 }
 
 /* The text's statement is prepared anew when the server has lost it; within a transaction that has
@@ -108,24 +109,24 @@ static tn_status bind(tn__run *run, const tn_arglist *args, tn_error *err)
 static tn_status execute(tn__run *run, const tn__sql *sql, const tn_arglist *args, uint32_t flags,
                          tn_error *err)
 {
-    tn__conn *conn = run->conn;
+    tn__conn *conn = run->on.conn;
     bool again = tn__conn_state(conn) == TN_CONN_IDLE;
 
     for (;;) {
         tn_status status = bind(run, args, err);
         if (status != TN_OK)
             return status;
-        status = conn->driver->cursor.execute(run->stmt->drv, conn->params,
-                                              run->stmt->info.n_params, flags, run->deadline_ns,
-                                              &run->cursor, err);
+        status = conn->driver->cursor.execute(run->on.stmt->drv, conn->params,
+                                              run->on.stmt->info.n_params, flags, run->deadline_ns,
+                                              &run->on.cursor, err);
         if (status != TN_DRIVER_STALE)
             return status;
-        tn__cache_drop(&conn->cache, run->stmt);
+        tn__cache_drop(&conn->cache, run->on.stmt);
         if (!again)
             return err && err->status ? err->status : TN_FAILED;
         again = false;
-        tn__cache_release(&conn->cache, run->stmt);
-        run->stmt = NULL;
+        tn__cache_release(&conn->cache, run->on.stmt);
+        run->on.stmt = NULL;
         status = prepare(run, sql, err);
         if (status != TN_OK)
             return status;
@@ -133,29 +134,35 @@ static tn_status execute(tn__run *run, const tn__sql *sql, const tn_arglist *arg
 }
 
 /* An autocommit statement that was sent and whose answer was lost may have been applied. */
-static void judge_outcome(const tn__run *run, tn_error *err)
+static void judge_outcome(const tn__run *run, bool read_only, tn_error *err)
 {
     if (!err || err->status != TN_LOST || run->db->kind == TN__DB_TXN)
         return;
-    if (run->stmt && (run->stmt->info.flags & TN_STMT_READ_ONLY))
+    if (read_only)
         err->retry = TN_RETRY_STATEMENT;
     else
         err->retry = err->outcome == TN_OUTCOME_IN_DOUBT ? TN_RETRY_NO : err->retry;
 }
 
+/* After a failure: nothing of the execution remains on the connection, which is held on. */
+static void clean_up(tn__run *run, tn_error *err)
+{
+    tn__conn *conn = run->on.conn;
+
+    log_end(run, err && err->sqlstate[0] ? err->sqlstate : "failed");
+    tn__portal_close(&run->on);
+    if (conn->attached)
+        return;
+    tn__conn_settle(conn, tn__db_grace_ms(run->db), err);
+    tn__host_end(&conn->host);
+}
+
 static void abandon(tn__run *run, tn_error *err)
 {
-    tn__conn *conn = run->conn;
+    bool read_only = run->on.stmt && (run->on.stmt->info.flags & TN_STMT_READ_ONLY);
 
-    if (conn && conn->drv) {
-        tn__conn_settle(conn, tn__db_grace_ms(run->db), err);
-        tn__host_end(&conn->host);
-        judge_outcome(run, err);
-    }
-    log_end(run, err && err->sqlstate[0] ? err->sqlstate : "failed");
-    if (run->stmt)
-        tn__cache_release(&conn->cache, run->stmt);
-    run->stmt = NULL;
+    clean_up(run, err);
+    judge_outcome(run, read_only, err);
     give_connection(run);
     tn__db_leave(run->db);
 }
@@ -181,11 +188,11 @@ static tn_status begin(tn__run *run, tn_db *db, const tn_call *call, const tn__s
         run->started_ns = tn__now_ns();
     status = take_connection(run, db, err);
     if (status != TN_OK) {
-        run->conn = db->kind == TN__DB_CLIENT ? NULL : run->conn;
+        run->on.conn = db->kind == TN__DB_CLIENT ? NULL : run->on.conn;
         tn__db_leave(db);
         return status;
     }
-    tn__host_begin(&run->conn->host);
+    tn__host_begin(&run->on.conn->host);
     return TN_OK;
 }
 
@@ -231,7 +238,7 @@ tn_status tn__run_prepare(tn__run *run, tn_db *db, const tn__sql *sql, tn_error 
 
 tn_status tn__run_fetch(tn__run *run, tn_error *err)
 {
-    tn__conn *conn = run->conn;
+    tn__conn *conn = run->on.conn;
     tn_status status = tn__db_enter(run->db, err);
 
     if (status != TN_OK)
@@ -239,30 +246,37 @@ tn_status tn__run_fetch(tn__run *run, tn_error *err)
     if (tn__host_cancelled(&conn->host))
         status = tn_error_set(err, TN_CANCELLED, "57014", "cancelled on request");
     else
-        status = conn->driver->cursor.fetch(run->cursor, run->deadline_ns, &run->batch, err);
+        status = conn->driver->cursor.fetch(run->on.cursor, run->deadline_ns, &run->batch, err);
     if (status == TN_OK)
         run->rows += run->batch.rows;
+    else
+        clean_up(run, err);
     tn__db_leave(run->db);
     return status;
 }
 
-void tn__run_end(tn__run *run)
+void tn__run_finish(tn__run *run)
 {
-    tn__conn *conn = run->conn;
+    tn__conn *conn = run->on.conn;
 
     if (!conn)
         return;
-    if (run->cursor)
-        conn->driver->cursor.close(run->cursor);
-    run->cursor = NULL;
-    /* Rows that were read into memory may end while others occupy the connection. */
-    if (!conn->attached) {
-        tn__conn_settle(conn, tn__db_grace_ms(run->db), NULL);
-        tn__host_end(&conn->host);
-    }
     log_end(run, "ok");
-    if (run->stmt)
-        tn__cache_release(&conn->cache, run->stmt);
-    run->stmt = NULL;
+    tn__portal_close(&run->on);
+    /* Rows that were read into memory may end while others occupy the connection. */
+    if (conn->attached)
+        return;
+    tn__conn_settle(conn, tn__db_grace_ms(run->db), NULL);
+    tn__host_end(&conn->host);
+}
+
+void tn__run_give(tn__run *run)
+{
     give_connection(run);
+}
+
+void tn__run_end(tn__run *run)
+{
+    tn__run_finish(run);
+    tn__run_give(run);
 }

@@ -9,6 +9,7 @@
 #include <tenon/query.h>
 
 #include "session/handle.h"
+#include "session/portal.h"
 
 /* A statement's text with what was computed of it. */
 typedef struct tn__sql {
@@ -19,9 +20,7 @@ typedef struct tn__sql {
 
 typedef struct tn__run {
     tn_db *db;
-    tn__conn *conn;
-    tn__cached *stmt;
-    tn_driver_cursor *cursor;
+    tn__portal on; /* connection, statement, cursor */
     int64_t deadline_ns;
     int64_t started_ns; /* 0: nobody reads the query log */
     tn_batch batch;     /* what was fetched last */
@@ -37,12 +36,16 @@ tn__sql tn__sql_from(const char *text);
 tn_status tn__run_start(tn__run *run, tn_db *db, const tn_call *call, const tn__sql *sql,
                         const tn_arglist *args, uint32_t flags, tn_error *err);
 
-/* The next batch into run->batch. */
+/* The next batch into run->batch. A failure closes cursor and statement; the connection is held on
+ * until tn__run_end(). */
 tn_status tn__run_fetch(tn__run *run, tn_error *err);
 
 /* Ends it: closes the cursor (settling the connection where the statement was not finished), gives
- * back statement and, on a client, the connection. */
+ * back statement and, on a client, the connection. Nothing to do for an orphaned one. */
 void tn__run_end(tn__run *run);
+/* Its two halves: behind the second the connection may be another thread's. */
+void tn__run_finish(tn__run *run);
+void tn__run_give(tn__run *run);
 
 /* Only the statement: prepared (from the cache or anew), on an acquired connection. For
  * tn_prepare().*/

@@ -63,10 +63,10 @@ static tn_stmt *new_stmt(tn_db *db, const tn__run *run)
         return NULL;
     stmt->db = db;
     tn__arena_init(&stmt->arena, DESCRIPTION_MAX);
-    stmt->sql = (tn__sql){.text = strndup(run->stmt->text, run->stmt->len),
-                          .len = run->stmt->len,
-                          .hash = run->stmt->hash};
-    if (!stmt->sql.text || !copy_description(stmt, &run->stmt->info)) {
+    stmt->sql = (tn__sql){.text = strndup(run->on.stmt->text, run->on.stmt->len),
+                          .len = run->on.stmt->len,
+                          .hash = run->on.stmt->hash};
+    if (!stmt->sql.text || !copy_description(stmt, &run->on.stmt->info)) {
         tn_stmt_close(stmt);
         return NULL;
     }

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/sqlstate.h"
-#include "session/rows.h"
+#include "session/portal.h"
 
 enum {
     CLEANUP_MS = 5000, /* a rollback that takes longer costs the connection */
@@ -40,7 +40,8 @@ static tn_status start(tn_db *tx, const tn_txn_options *options, tn_error *err)
         .deferrable = options->deferrable,
     };
 
-    tn_status status = tn__conn_free_wire(conn, tx->provider->row_buffer, tx->deadline_ns, err);
+    tn_status status = tn__portal_free_wire(conn, tx->provider->row_buffer, tx->deadline_ns,
+                                            tn__db_grace_ms(tx), err);
     if (status != TN_OK)
         return status;
     if (tx->depth == 1 && tn__conn_state(conn) != TN_CONN_IDLE)
@@ -169,9 +170,10 @@ static void end_children(tn_db *tx)
     tx->child = NULL;
     if (tx->depth == 1 || tx->conn->attached) {
         if (tx->depth == 1)
-            tn__rows_orphan_all(tx->conn);
+            tn__portal_orphan_all(tx->conn);
         else
-            (void)tn__conn_free_wire(tx->conn, tx->provider->row_buffer, tx->deadline_ns, NULL);
+            (void)tn__portal_free_wire(tx->conn, tx->provider->row_buffer, tx->deadline_ns,
+                                       tn__db_grace_ms(tx), NULL);
         tn__conn_settle(tx->conn, tn__db_grace_ms(tx), NULL);
     }
 }

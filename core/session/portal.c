@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "session/portal.h"
+
+void tn__portal_enlist(tn__portal *portal)
+{
+    tn__conn *conn = portal->conn;
+
+    portal->listed = true;
+    portal->prev = NULL;
+    portal->next = conn->open;
+    if (conn->open)
+        conn->open->prev = portal;
+    conn->open = portal;
+    if (!portal->done)
+        conn->attached = portal;
+}
+
+void tn__portal_done(tn__portal *portal)
+{
+    portal->done = true;
+    if (portal->conn->attached == portal)
+        portal->conn->attached = NULL;
+}
+
+static void delist(tn__portal *portal)
+{
+    tn__conn *conn = portal->conn;
+
+    if (conn->attached == portal)
+        conn->attached = NULL;
+    if (!portal->listed)
+        return;
+    *(portal->prev ? &portal->prev->next : &conn->open) = portal->next;
+    if (portal->next)
+        portal->next->prev = portal->prev;
+    portal->next = portal->prev = NULL;
+    portal->listed = false;
+}
+
+void tn__portal_close(tn__portal *portal)
+{
+    tn__conn *conn = portal->conn;
+
+    if (!conn)
+        return;
+    delist(portal);
+    if (portal->cursor)
+        conn->driver->cursor.close(portal->cursor);
+    if (portal->stmt)
+        tn__cache_release(&conn->cache, portal->stmt);
+    portal->cursor = NULL;
+    portal->stmt = NULL;
+}
+
+tn_status tn__portal_free_wire(tn__conn *conn, size_t limit, int64_t deadline_ns, int64_t grace_ms,
+                               tn_error *err)
+{
+    tn__portal *portal = conn->attached;
+
+    if (!portal)
+        return TN_OK;
+    conn->attached = NULL;
+    tn_status status = conn->driver->cursor.detach(portal->cursor, limit, deadline_ns, portal->err);
+    if (status == TN_OK)
+        return TN_OK;
+    tn_error_prepend(portal->err, "reading the rows that are still open on this connection");
+    portal->broken = status;
+    portal->done = true;
+    if (err && portal->err)
+        *err = *portal->err;
+    tn__conn_settle(conn, grace_ms, err);
+    return status;
+}
+
+void tn__portal_orphan_all(tn__conn *conn)
+{
+    while (conn->open) {
+        tn__portal *portal = conn->open;
+        tn__portal_close(portal);
+        portal->conn = NULL;
+        portal->orphaned = true;
+    }
+    conn->attached = NULL;
+}

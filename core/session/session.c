@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions: one connection lent for as long as the caller wants. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "session/portal.h"
+#include "session/transaction.h"
+
+tn_status tn_acquire(tn_db *client, tn_db **ret_session, tn_error *err)
+{
+    tn_status status = tn__db_check(client, err);
+    if (status != TN_OK)
+        return status;
+    if (client->kind != TN__DB_CLIENT)
+        return tn_error_set(err, TN_MISUSE, NULL, "tn_acquire: the handle is not a client");
+
+    tn_db *session = calloc(1, sizeof(*session));
+    if (!session)
+        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    tn__provider *provider = client->provider;
+    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), provider->pool_timeout_ms);
+    status = provider->acquire(provider, deadline, &session->conn, err);
+    if (status != TN_OK) {
+        free(session);
+        return status;
+    }
+    session->magic = TN__DB_MAGIC;
+    session->kind = TN__DB_SESSION;
+    session->provider = provider;
+    session->deadline_ns = TN_NO_DEADLINE;
+    *ret_session = session;
+    return TN_OK;
+}
+
+void tn_release(tn_db *session)
+{
+    if (!session || session->magic != TN__DB_MAGIC || session->kind != TN__DB_SESSION)
+        return;
+    tn__txn_orphan(session->child);
+    tn__portal_orphan_all(session->conn);
+    session->magic = 0;
+    session->provider->release(session->provider, session->conn);
+    free(session);
+}
