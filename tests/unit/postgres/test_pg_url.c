@@ -30,7 +30,7 @@ static const struct {
     {"postgresql://u:" SECRET "/x@h/app", "the port is not a number from 1 to 65535"},
     {"postgresql://u:" SECRET "@h:70000/app", "the port is not a number from 1 to 65535"},
     {"postgresql://u:" SECRET "@h:abc/app", "the port is not a number from 1 to 65535"},
-    {"postgresql://u:" SECRET "@h:1,2/app,h:0/app", "the port is not a number"},
+    {"postgresql://u:" SECRET "@h:1,i:0/app", "the port is not a number"},
     {"postgresql://u:" SECRET "@h/app?sslmode=" SECRET, "sslmode"},
     {"postgresql://u:" SECRET "@h/app?sslmode=sometimes", "sslmode"},
     {"postgresql://u:" SECRET "@h/app?target_session_attrs=best", "target_session_attrs"},
