@@ -165,6 +165,20 @@ static tn_status bind_one(tn_driver_stmt *stmt, int index, const tn_value *value
     return rc == SQLITE_OK ? TN_OK : bind_failed(stmt, rc, err);
 }
 
+/* A text for a placeholder of another type. */
+static tn_status bind_parsed(tn_driver_stmt *stmt, int index, const tn_value *value,
+                             const lite_type *type, tn_error *err)
+{
+    char message[256];
+    tn_value parsed;
+    const char *wrong = lite_text_parse(stmt->conn, type, tn__str(value->as.ptr, value->len),
+                                        &stmt->bound, &parsed, message, sizeof message);
+
+    if (wrong)
+        return lite_fail(stmt->conn, TN_PHASE_BIND, wrong, err, "%s", message);
+    return bind_one(stmt, index, &parsed, err);
+}
+
 tn_status lite_bind(tn_driver_stmt *stmt, const tn_value *params, size_t n_params, tn_error *err)
 {
     if (n_params != stmt->info.n_params)
@@ -173,7 +187,10 @@ tn_status lite_bind(tn_driver_stmt *stmt, const tn_value *params, size_t n_param
                          n_params);
     tn__arena_reset(&stmt->bound);
     for (size_t i = 0; i < n_params; i++) {
-        tn_status status = bind_one(stmt, (int)i + 1, &params[i], err);
+        const lite_type *type = stmt->info.param_types ? stmt->info.param_types[i] : NULL;
+        tn_status status = type && params[i].type == TN_TYPE_TEXT && type->type != TN_TYPE_TEXT
+                               ? bind_parsed(stmt, (int)i + 1, &params[i], type, err)
+                               : bind_one(stmt, (int)i + 1, &params[i], err);
         if (status != TN_OK)
             return status;
     }

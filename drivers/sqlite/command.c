@@ -193,8 +193,7 @@ tn_status lite_command_parse(tn_driver_conn *conn, tn_str sql, lite_command *ret
     return TN_OK;
 }
 
-/* ---- running ----------------------------------------------------------------------------------
- */
+/* ---- running -------------------------------------------------------------------------------- */
 
 static void warn(tn_driver_conn *conn, tn_str text)
 {

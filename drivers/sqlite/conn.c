@@ -2,8 +2,10 @@
 #include "sqlite/lite.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -50,23 +52,58 @@ int lite_exec(tn_driver_conn *conn, const char *sql)
     return sqlite3_exec(conn->db, sql, NULL, NULL, NULL);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 static const char *database_path(const tn_driver_source *source)
 {
     return source->options.path ? source->options.path : source->memory.database;
 }
 
-static tn_status check_exists(const tn_driver_source *source, tn_error *err)
+/* The directory of a file that cannot be opened is often the reason: SQLite would only say "unable
+ * to open database file". NULL: it is there. */
+static const char *directory_fault(const char *path, char *parent, size_t size)
 {
-    if (!source->options.path || source->options.mode == LITE_RWC ||
-        access(source->options.path, F_OK) == 0 || errno != ENOENT)
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == path ? 1 : (size_t)(slash - path);
+    struct stat st;
+
+    if (len >= size)
+        return "has a name that is too long";
+    memcpy(parent, path, len);
+    parent[len] = '\0';
+    if (stat(parent, &st) != 0)
+        return errno == ENOENT ? "does not exist; create it, or change the path"
+                               : "cannot be looked into; check its permissions";
+    return S_ISDIR(st.st_mode) ? NULL : "is not a directory";
+}
+
+/* What SQLite would not say, or not clearly. */
+static tn_status check_file(const tn_driver_source *source, tn_error *err)
+{
+    const char *path = source->options.path;
+    char parent[PATH_MAX];
+    const char *fault;
+    struct stat st;
+
+    if (!path)
+        return TN_OK;
+    if (stat(path, &st) == 0) {
+        if (S_ISREG(st.st_mode))
+            return TN_OK;
+        return kit_fail(source->host, err, TN_CONFIG, TN_PHASE_CONNECT, NULL,
+                        "DATABASE_URL: \"%s\" is %s, not a database file", path,
+                        S_ISDIR(st.st_mode) ? "a directory" : "a special file");
+    }
+    fault = directory_fault(path, parent, sizeof parent);
+    if (fault)
+        return kit_fail(source->host, err, TN_CONFIG, TN_PHASE_CONNECT, NULL,
+                        "DATABASE_URL: directory \"%s\" of the database file %s", parent, fault);
+    if (source->options.mode == LITE_RWC)
         return TN_OK;
     return kit_fail(source->host, err, TN_AUTH, TN_PHASE_CONNECT, "3D000",
                     "database file \"%s\" does not exist (mode=%s does not create it; mode=rwc "
                     "does)",
-                    source->options.path, source->options.mode == LITE_RO ? "ro" : "rw");
+                    path, source->options.mode == LITE_RO ? "ro" : "rw");
 }
 
 static int configure(tn_driver_conn *conn)
@@ -171,7 +208,7 @@ tn_status lite_conn_open(tn_driver_source *source, tn_host_conn *host_conn, int6
     if (source->pid != getpid())
         return kit_fail(source->host, err, TN_FORKED, TN_PHASE_CONNECT, NULL,
                         "the database was opened in another process (before fork); open it anew");
-    status = check_exists(source, err);
+    status = check_file(source, err);
     if (status != TN_OK)
         return status;
     conn = calloc(1, sizeof *conn);
@@ -217,8 +254,7 @@ void lite_conn_close(tn_driver_conn *conn)
     free(conn);
 }
 
-/* ---- in life ----------------------------------------------------------------------------------
- */
+/* ---- in life -------------------------------------------------------------------------------- */
 
 tn_status lite_conn_ping(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {

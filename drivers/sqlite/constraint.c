@@ -21,8 +21,7 @@ typedef struct key {
     uint32_t n_columns;
 } key;
 
-/* ---- PostgreSQL's names -----------------------------------------------------------------------
- */
+/* ---- PostgreSQL's names --------------------------------------------------------------------- */
 
 /* table_columns_label, the longer part cut first (makeObjectName() in PostgreSQL's indexcmds.c). */
 static void default_name(const char *table, const key *columns, const char *label, char *ret)
@@ -52,8 +51,7 @@ static bool same_columns(const lite_constraint *constraint, const key *columns)
     return true;
 }
 
-/* ---- the schema -------------------------------------------------------------------------------
- */
+/* ---- the schema ----------------------------------------------------------------------------- */
 
 /* A query of ours with up to two texts; NULL if it cannot be asked. */
 static sqlite3_stmt *ask(tn_driver_conn *conn, const char *sql, const char *a, const char *b)
@@ -88,8 +86,7 @@ static void read_definition(tn_driver_conn *conn, const char *table,
     (void)sqlite3_finalize(stmt);
 }
 
-/* ---- keys -------------------------------------------------------------------------------------
- */
+/* ---- keys ----------------------------------------------------------------------------------- */
 
 typedef struct key_search {
     const key *columns;
@@ -210,8 +207,7 @@ static void not_null_violation(tn_str text, lite_violation *ret)
                    ret->column, ret->table);
 }
 
-/* ---- checks -----------------------------------------------------------------------------------
- */
+/* ---- checks --------------------------------------------------------------------------------- */
 
 typedef struct check_search {
     tn_driver_conn *conn;
@@ -317,8 +313,7 @@ static void check_violation(tn_driver_conn *conn, tn_str text, const lite_statem
                        (int)tn__utf8_cut(text.ptr, text.len, 200), text.ptr);
 }
 
-/* ---- foreign keys -----------------------------------------------------------------------------
- */
+/* ---- foreign keys --------------------------------------------------------------------------- */
 
 /* Those that the statement can have violated, at most two: (child, id, by the child's side). */
 static const char child_side[] =
@@ -403,8 +398,7 @@ static void foreign_key_violation(tn_driver_conn *conn, const lite_statement *st
                        target, ret->constraint, ret->table);
 }
 
-/* ---- the whole --------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 /* What stands behind SQLite's "X constraint failed: ". */
 static tn_str behind(const char *text)

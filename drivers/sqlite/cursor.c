@@ -44,8 +44,7 @@ struct tn_driver_cursor {
     char tag[48];
 };
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static tn_driver_cursor *take_cursor(tn_driver_conn *conn)
 {
@@ -124,8 +123,7 @@ void lite_cursor_close(tn_driver_cursor *cursor)
     conn->n_spare++;
 }
 
-/* ---- running ----------------------------------------------------------------------------------
- */
+/* ---- running -------------------------------------------------------------------------------- */
 
 static tn_status step_failed(tn_driver_cursor *cursor, tn_phase phase, tn_error *err)
 {
@@ -239,6 +237,8 @@ static tn_status run(tn_driver_cursor *cursor, const tn_value *params, size_t n_
     }
     if (!same)
         return stale(cursor, err);
+    conn->temporary |= stmt->info.temporary;
+    conn->altered |= stmt->info.sets || stmt->info.kind == LITE_KIND_ATTACH;
     cursor->step = first_step(stmt);
     if (cursor->step == SQLITE_DONE) {
         if (stmt->n_columns == 0 || lite_stmt_same_columns(stmt)) {
@@ -302,8 +302,7 @@ tn_status lite_cursor_execute(tn_driver_stmt *stmt, const tn_value *params, size
     return status;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 /* Room for the values of so many rows. */
 static bool reserve(tn_driver_cursor *cursor, size_t rows)
@@ -453,8 +452,7 @@ tn_status lite_cursor_fetch(tn_driver_cursor *cursor, int64_t deadline_ns, tn_ba
     return TN_OK;
 }
 
-/* ---- detaching --------------------------------------------------------------------------------
- */
+/* ---- detaching ------------------------------------------------------------------------------ */
 
 static chunk *add_chunk(tn_driver_cursor *cursor, chunk *last, size_t rows)
 {

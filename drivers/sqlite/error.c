@@ -178,8 +178,7 @@ static void read_text(report *r, const char *text)
     r->d.status = TN_FAILED;
 }
 
-/* ---- codes ------------------------------------------------------------------------------------
- */
+/* ---- codes ---------------------------------------------------------------------------------- */
 
 static void set(report *r, const char *sqlstate, const char *message)
 {
@@ -259,8 +258,7 @@ static void read_code(report *r, tn_driver_conn *conn, int code, const char *tex
     }
 }
 
-/* ---- positions --------------------------------------------------------------------------------
- */
+/* ---- positions ------------------------------------------------------------------------------ */
 
 /* Where SQLite tells no place: the only place where the name stands, if there is one. */
 static int32_t find_name(tn_str sql, const char *name)
@@ -302,8 +300,7 @@ static void set_position(report *r, const lite_where *where, int offset)
         r->d.position = find_name(where->sql, r->name);
 }
 
-/* ---- the whole --------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 /* After these the file or our view of it cannot be trusted any more. */
 static bool breaks(int code)

@@ -77,8 +77,7 @@ static void f_pg_sleep(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     sqlite3_result_text(ctx, "", 0, SQLITE_STATIC);
 }
 
-/* ---- tn_cast ----------------------------------------------------------------------------------
- */
+/* ---- tn_cast -------------------------------------------------------------------------------- */
 
 static void raise_error(sqlite3_context *ctx, const char *sqlstate, const char *message)
 {
@@ -88,70 +87,6 @@ static void raise_error(sqlite3_context *ctx, const char *sqlstate, const char *
     tn__copy_text(conn->raised.sqlstate, sizeof conn->raised.sqlstate, kit_str(sqlstate));
     tn__copy_text(conn->raised.message, sizeof conn->raised.message, kit_str(message));
     sqlite3_result_error(ctx, message, -1);
-}
-
-static void raise_syntax(sqlite3_context *ctx, const lite_type *type, const char *text)
-{
-    char message[256];
-    const char *state = "22P02";
-
-    switch (type->type) {
-    case TN_TYPE_TIMESTAMPTZ:
-    case TN_TYPE_TIMESTAMP:
-    case TN_TYPE_DATE:
-    case TN_TYPE_TIME:
-    case TN_TYPE_INTERVAL: state = "22007"; break;
-    default: break;
-    }
-    if (type->type == TN_TYPE_ARRAY)
-        (void)snprintf(message, sizeof message, "malformed array literal: \"%.100s\"", text);
-    else
-        (void)snprintf(message, sizeof message, "invalid input syntax for type %s: \"%.100s\"",
-                       type->sql, text);
-    raise_error(ctx, state, message);
-}
-
-/* One day more or less: from the text of one of the date types to another, as PostgreSQL casts
- * them with TimeZone UTC. */
-static bool parse_date_type(tn_type type, tn_str text, tn_value *ret)
-{
-    static const int64_t day = INT64_C(86400000000);
-    tn_time time;
-    tn_timestamp timestamp;
-    tn_date date;
-    int64_t us;
-
-    if (tn_time_parse(text, &time))
-        us = time.us;
-    else if (tn_timestamp_parse(text, &timestamp))
-        us = timestamp.us;
-    else if (type != TN_TYPE_DATE && tn_date_parse(text, &date))
-        us = date.days == TN_DATE_INFINITY            ? TN_TIME_INFINITY
-             : date.days == TN_DATE_NEGATIVE_INFINITY ? TN_TIME_NEGATIVE_INFINITY
-                                                      : date.days * day;
-    else
-        return false;
-    ret->type = (uint8_t)type;
-    ret->as.i = us;
-    if (type == TN_TYPE_DATE)
-        ret->as.i = us == TN_TIME_INFINITY            ? TN_DATE_INFINITY
-                    : us == TN_TIME_NEGATIVE_INFINITY ? TN_DATE_NEGATIVE_INFINITY
-                                                      : us / day - (us % day < 0);
-    return true;
-}
-
-static bool valid_json(tn_driver_conn *conn, tn_str text)
-{
-    int64_t valid = 0;
-    int rc = lite_fixed_run(conn, LITE_JSON_VALID, NULL); /* prepares it; NULL is its answer */
-
-    if (rc != SQLITE_OK)
-        return false;
-    (void)sqlite3_bind_text64(conn->fixed[LITE_JSON_VALID], 1, text.ptr, text.len, SQLITE_STATIC,
-                              SQLITE_UTF8);
-    rc = lite_fixed_run(conn, LITE_JSON_VALID, &valid);
-    (void)sqlite3_bind_null(conn->fixed[LITE_JSON_VALID], 1);
-    return rc == SQLITE_OK && valid != 0;
 }
 
 static void give(sqlite3_context *ctx, const tn_value *value)
@@ -180,23 +115,20 @@ static void cast_text(sqlite3_context *ctx, sqlite3_value *from, const lite_type
     const char *ptr = (const char *)sqlite3_value_text(from);
     tn_str text = {ptr, ptr ? (size_t)sqlite3_value_bytes(from) : 0};
     tn_value value = {.type = TN_TYPE_NULL};
-    bool ok;
+    char message[256];
+    const char *wrong;
 
     if (!ptr) {
         sqlite3_result_error_nomem(ctx);
         return;
     }
     tn__arena_reset(&conn->function_arena);
-    ok = tn__value_parse(type->type, type->element, text, &conn->function_arena, &value);
-    if (!ok && (type->type == TN_TYPE_TIMESTAMPTZ || type->type == TN_TYPE_TIMESTAMP ||
-                type->type == TN_TYPE_DATE))
-        ok = parse_date_type(type->type, text, &value);
-    if (ok && type->type == TN_TYPE_JSON)
-        ok = valid_json(conn, text);
-    if (ok)
-        give(ctx, &value);
+    wrong = lite_text_parse(conn, type, text, &conn->function_arena, &value, message,
+                            sizeof message);
+    if (wrong)
+        raise_error(ctx, wrong, message);
     else
-        raise_syntax(ctx, type, ptr);
+        give(ctx, &value);
 }
 
 static void f_cast(sqlite3_context *ctx, int argc, sqlite3_value **argv)

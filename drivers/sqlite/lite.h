@@ -21,8 +21,7 @@
 #include "kit/kit.h"
 #include "sqlite/dialect/dialect.h"
 
-/* ---- options.c: the URL and its parameters ----------------------------------------------------
- */
+/* ---- options.c: the URL and its parameters -------------------------------------------------- */
 
 typedef enum lite_mode { LITE_RWC = 0, LITE_RW, LITE_RO } lite_mode;
 
@@ -39,8 +38,7 @@ extern const tn_driver_option lite_option_table[];
 tn_status lite_options_read(const tn_host *host, const tn_source_config *config, lite_options *ret,
                             tn_error *err);
 
-/* ---- memory.c: the private directory of sqlite::memory: ---------------------------------------
- */
+/* ---- memory.c: the private directory of sqlite::memory: ------------------------------------- */
 
 typedef struct lite_memory {
     char *directory; /* NULL: none */
@@ -56,8 +54,7 @@ void lite_memory_remove(lite_memory *memory);
 /* Closes our hold without removing anything: for a child of fork. */
 void lite_memory_forget(lite_memory *memory);
 
-/* ---- source.c ---------------------------------------------------------------------------------
- */
+/* ---- source.c ------------------------------------------------------------------------------- */
 
 struct tn_driver_source {
     const tn_host *host;
@@ -70,8 +67,7 @@ tn_status lite_source_open(const tn_host *host, const tn_source_config *config,
                            tn_driver_source **ret, tn_error *err);
 void lite_source_close(tn_driver_source *source);
 
-/* ---- txn.c: the transaction as PostgreSQL sees it ---------------------------------------------
- */
+/* ---- txn.c: the transaction as PostgreSQL sees it ------------------------------------------- */
 
 typedef enum lite_txn_state { LITE_TXN_NONE = 0, LITE_TXN_OPEN, LITE_TXN_FAILED } lite_txn_state;
 
@@ -93,8 +89,7 @@ typedef struct lite_txn {
     uint32_t issued; /* how many of them SQLite knows */
 } lite_txn;
 
-/* ---- conn.c -----------------------------------------------------------------------------------
- */
+/* ---- conn.c --------------------------------------------------------------------------------- */
 
 /* Statements of our own, prepared once a connection. */
 typedef enum lite_fixed {
@@ -160,8 +155,7 @@ int lite_fixed_run(tn_driver_conn *conn, lite_fixed which, int64_t *ret_value);
 /* Runs SQL that is ours; a result code of SQLite. */
 int lite_exec(tn_driver_conn *conn, const char *sql);
 
-/* ---- progress.c: deadlines, cancelling, waiting for locks -------------------------------------
- */
+/* ---- progress.c: deadlines, cancelling, waiting for locks ----------------------------------- */
 
 /* Every operation starts with it. */
 void lite_arm(tn_driver_conn *conn, int64_t deadline_ns);
@@ -169,14 +163,12 @@ void lite_progress_install(tn_driver_conn *conn);
 /* Waits a little for another connection's lock. false: given up (deadline, cancelled, timeout). */
 bool lite_busy_wait(tn_driver_conn *conn, int attempt);
 
-/* ---- functions.c: SQL functions ---------------------------------------------------------------
- */
+/* ---- functions.c: SQL functions ------------------------------------------------------------- */
 
 /* A result code of SQLite. */
 int lite_functions_install(tn_driver_conn *conn);
 
-/* ---- decltype.c -------------------------------------------------------------------------------
- */
+/* ---- decltype.c ----------------------------------------------------------------------------- */
 
 /* What a declared type means. */
 typedef struct lite_type {
@@ -192,7 +184,8 @@ typedef struct lite_type {
 /* false: not one of PostgreSQL's types; *ret is then by storage class. */
 bool lite_decltype(tn_str declared, lite_type *ret);
 
-/* ---- value.c, bind.c --------------------------------------------------------------------------
+/* ---- value.c, parse.c, bind.c
+ * --------------------------------------------------------------------------
  */
 
 /* One stored value as its column's type says; texts go into the arena. NULL or what is wrong:
@@ -203,11 +196,15 @@ const char *lite_value_read(sqlite3_value *stored, const lite_type *type, tn__ar
  * appended to out. false: no memory. */
 bool lite_value_text(const tn_value *value, tn__buf *out);
 
+/* A text as PostgreSQL's input function of the type reads it. NULL, or the SQLSTATE with
+ * PostgreSQL's words in message. */
+const char *lite_text_parse(tn_driver_conn *conn, const lite_type *type, tn_str text,
+                            tn__arena *arena, tn_value *ret, char *message, size_t size);
+
 /* Binds all; copies what must outlive the call into the statement's arena. */
 tn_status lite_bind(tn_driver_stmt *stmt, const tn_value *params, size_t n_params, tn_error *err);
 
-/* ---- stmt.c -----------------------------------------------------------------------------------
- */
+/* ---- stmt.c --------------------------------------------------------------------------------- */
 
 struct tn_driver_stmt {
     tn_driver_conn *conn;
@@ -234,8 +231,7 @@ void lite_stmt_close(tn_driver_stmt *stmt);
 /* True if the columns are still those that describe() told. */
 bool lite_stmt_same_columns(tn_driver_stmt *stmt);
 
-/* ---- cursor.c ---------------------------------------------------------------------------------
- */
+/* ---- cursor.c ------------------------------------------------------------------------------- */
 
 tn_status lite_cursor_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_params,
                               uint32_t flags, int64_t deadline_ns, tn_driver_cursor **ret,
@@ -250,8 +246,7 @@ void lite_cursors_free(tn_driver_conn *conn);
 /* The statement goes: its cursor must not reach it any more. */
 void lite_cursor_orphan(tn_driver_cursor *cursor);
 
-/* ---- txn.c, command.c -------------------------------------------------------------------------
- */
+/* ---- txn.c, command.c ----------------------------------------------------------------------- */
 
 tn_status lite_txn_begin(tn_driver_conn *conn, const tn_txn_request *request, int64_t deadline_ns,
                          tn_error *err);
@@ -283,8 +278,7 @@ tn_status lite_command_run(tn_driver_stmt *stmt, const char **ret_tag, tn_error 
 /* Reads one; TN_SYNTAX where PostgreSQL would. */
 tn_status lite_command_parse(tn_driver_conn *conn, tn_str sql, lite_command *ret, tn_error *err);
 
-/* ---- error.c, constraint.c --------------------------------------------------------------------
- */
+/* ---- error.c, constraint.c ------------------------------------------------------------------ */
 
 /* What is known of a failure besides SQLite's own words. */
 typedef struct lite_where {

@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -120,38 +119,6 @@ static char *absolute(const char *path)
     return out;
 }
 
-/* SQLite would only say "unable to open database file". */
-static tn_status check_file(const tn_host *host, const lite_options *options, tn_error *err)
-{
-    TN__AUTO_STRING parent = strdup(options->path);
-    struct stat st;
-    char *slash;
-
-    if (!parent)
-        return kit_nomem(host, err, TN_PHASE_CONFIG);
-    slash = strrchr(parent, '/');
-    if (slash[1] == '\0')
-        return kit_fail(host, err, TN_CONFIG, TN_PHASE_CONFIG, NULL,
-                        "DATABASE_URL: \"%s\" names a directory, not a database file",
-                        options->path);
-    slash[slash == parent ? 1 : 0] = '\0';
-    if (stat(parent, &st) != 0)
-        return kit_fail(host, err, TN_CONFIG, TN_PHASE_CONFIG, NULL,
-                        errno == ENOENT
-                            ? "DATABASE_URL: directory \"%s\" does not exist; create it, or change "
-                              "the path"
-                            : "DATABASE_URL: directory \"%s\" cannot be looked into; check its "
-                              "permissions",
-                        parent);
-    if (!S_ISDIR(st.st_mode))
-        return kit_fail(host, err, TN_CONFIG, TN_PHASE_CONFIG, NULL,
-                        "DATABASE_URL: \"%s\" is not a directory", parent);
-    if (stat(options->path, &st) == 0 && !S_ISREG(st.st_mode))
-        return kit_fail(host, err, TN_CONFIG, TN_PHASE_CONFIG, NULL,
-                        "DATABASE_URL: \"%s\" is not a regular file", options->path);
-    return TN_OK;
-}
-
 static tn_status read_path(const tn_host *host, tn_str rest, lite_options *ret, tn_error *err)
 {
     TN__AUTO_STRING path = NULL;
@@ -177,7 +144,10 @@ static tn_status read_path(const tn_host *host, tn_str rest, lite_options *ret, 
                         "DATABASE_URL: the working directory cannot be read (%s); write an "
                         "absolute path",
                         strerror(errno));
-    return check_file(host, ret, err);
+    if (ret->path[strlen(ret->path) - 1] == '/')
+        return kit_fail(host, err, TN_CONFIG, TN_PHASE_CONFIG, NULL,
+                        "DATABASE_URL: \"%s\" names a directory, not a database file", path);
+    return TN_OK;
 }
 
 static tn_status read_settings(const tn_host *host, const tn_source_config *config,

@@ -26,13 +26,19 @@ static bool make_params(tn_driver_stmt *stmt)
     tn_param *params;
 
     stmt->params = any_type;
-    if (stmt->info.n_params <= SOME_PARAMS)
+    if (stmt->info.n_params <= SOME_PARAMS && !stmt->info.param_types)
         return true;
     params = tn__arena_array(&stmt->arena, stmt->info.n_params, sizeof *params);
     if (!params)
         return false;
     for (uint32_t i = 0; i < stmt->info.n_params; i++)
         params[i] = any_type[0];
+    for (uint32_t i = 0; stmt->info.param_types && i < stmt->info.n_params; i++) {
+        const lite_type *type = stmt->info.param_types[i];
+        if (type)
+            params[i] = (tn_param){type->type, type->element,
+                                   type->type == TN_TYPE_ARRAY ? "" : type->sql};
+    }
     stmt->params = params;
     return true;
 }
@@ -165,10 +171,8 @@ static tn_status compile(tn_driver_stmt *stmt, tn_error *err)
         return lite_fail(conn, TN_PHASE_PREPARE, "42601", err,
                          "cannot insert multiple commands into a prepared statement");
     stmt->writes = !sqlite3_stmt_readonly(stmt->stmt) && !sqlite3_stmt_isexplain(stmt->stmt);
-    if (stmt->info.kind == LITE_KIND_ATTACH || stmt->info.sets)
+    if (stmt->info.sets) /* some PRAGMAs act while they are prepared */
         conn->altered = true;
-    if (stmt->info.temporary)
-        conn->temporary = true;
     if (!read_columns(stmt))
         return kit_nomem(conn->host, err, TN_PHASE_PREPARE);
     if (stmt->writes && stmt->n_columns > 0) {

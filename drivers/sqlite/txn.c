@@ -69,8 +69,7 @@ void lite_txn_fail(tn_driver_conn *conn)
     }
 }
 
-/* ---- beginning --------------------------------------------------------------------------------
- */
+/* ---- beginning ------------------------------------------------------------------------------ */
 
 tn_status lite_txn_begin(tn_driver_conn *conn, const tn_txn_request *request, int64_t deadline_ns,
                          tn_error *err)
@@ -154,8 +153,7 @@ tn_status lite_txn_enter(tn_driver_conn *conn, const tn_driver_stmt *stmt, tn_er
                : lite_error(conn, rc, &(lite_where){TN_PHASE_EXECUTE, &stmt->info, {NULL, 0}}, err);
 }
 
-/* ---- ending -----------------------------------------------------------------------------------
- */
+/* ---- ending --------------------------------------------------------------------------------- */
 
 static int rollback_real(tn_driver_conn *conn)
 {
@@ -217,8 +215,7 @@ tn_status lite_txn_commit(tn_driver_conn *conn, int64_t deadline_ns, tn_error *e
     return TN_OK;
 }
 
-/* ---- savepoints -------------------------------------------------------------------------------
- */
+/* ---- savepoints ----------------------------------------------------------------------------- */
 
 static tn_status grow(tn_driver_conn *conn, tn_error *err)
 {

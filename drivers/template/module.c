@@ -23,8 +23,7 @@
 
 #define MAX_COLUMNS 64
 
-/* ---- handles: whatever your driver needs ------------------------------------------------------
- */
+/* ---- handles: whatever your driver needs ---------------------------------------------------- */
 
 /* What all connections of one client share: the parsed URL, TLS settings ... */
 struct tn_driver_source {
@@ -56,8 +55,7 @@ struct tn_driver_cursor {
     const char *tag;
 };
 
-/* ---- connections ------------------------------------------------------------------------------
- */
+/* ---- connections ---------------------------------------------------------------------------- */
 
 /* Reads the URL; connects to nothing. The host has taken out the parameters of our option table;
  * what is left in config->url is ours to understand or to refuse. */
@@ -172,8 +170,7 @@ static tn_status check_state(tn_driver_conn *conn, tn_phase phase, tn_error *err
                 "current transaction is aborted, commands ignored until end of transaction block");
 }
 
-/* ---- statements -------------------------------------------------------------------------------
- */
+/* ---- statements ----------------------------------------------------------------------------- */
 
 /* The list behind SELECT. false: something else stands there. */
 static bool read_list(tn__lexer *lexer, tn_driver_stmt *stmt)
@@ -261,8 +258,7 @@ static void close_stmt(tn_driver_stmt *stmt)
     free(stmt);
 }
 
-/* ---- cursors ----------------------------------------------------------------------------------
- */
+/* ---- cursors -------------------------------------------------------------------------------- */
 
 static void close_cursor(tn_driver_cursor *cursor)
 {
@@ -326,8 +322,7 @@ static tn_status detach(tn_driver_cursor *cursor, size_t limit, int64_t deadline
     return TN_OK;
 }
 
-/* ---- transactions: a state, nothing to undo ---------------------------------------------------
- */
+/* ---- transactions: a state, nothing to undo ------------------------------------------------- */
 
 static tn_status begin(tn_driver_conn *conn, const tn_txn_request *request, int64_t deadline_ns,
                        tn_error *err)
@@ -392,8 +387,7 @@ static tn_status rollback_to(tn_driver_conn *conn, uint32_t level, int64_t deadl
     return TN_OK;
 }
 
-/* ---- the module: the one symbol that is exported ----------------------------------------------
- */
+/* ---- the module: the one symbol that is exported -------------------------------------------- */
 
 static const char *const schemes[] = {"template", NULL};
 

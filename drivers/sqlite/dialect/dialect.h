@@ -71,6 +71,7 @@ typedef struct lite_statement {
     bool temporary;  /* CREATE TEMP */
     bool sets;       /* a PRAGMA that may change the session */
     uint32_t n_params;
+    const struct lite_type *const *param_types; /* NULL, or for each the type that casts give it */
     tn_str sql;       /* what SQLite gets: the caller's text, or valid until the next translation */
     const char *verb; /* what refusals name: "INSERT", "CREATE TABLE" */
     tn_str target;    /* the table that INSERT, UPDATE, DELETE name; empty if none */

@@ -22,6 +22,7 @@ typedef struct open_cast {
     const char *as_at;
     const char *close_at;
     lite_type type;
+    bool plain; /* CAST to what the type is stored as, not a conversion */
 } open_cast;
 
 typedef struct translation {
@@ -86,8 +87,7 @@ static bool replace(translation *t, tn_str token, const char *text)
     return tn__buf_puts(t->out, text) && mark(t, token.ptr + token.len);
 }
 
-/* ---- tokens -----------------------------------------------------------------------------------
- */
+/* ---- tokens --------------------------------------------------------------------------------- */
 
 static bool id_char(char c)
 {
@@ -209,8 +209,7 @@ static tn_status take_error(const translation *t, tn__tok tok, tn_error *err)
     return refuse(t, tok.text.ptr, "42601", err, message, shown);
 }
 
-/* ---- casts ------------------------------------------------------------------------------------
- */
+/* ---- casts ---------------------------------------------------------------------------------- */
 
 /* Types that SQLite's CAST would turn into numbers: what they are stored as, NULL for the others.
  */
@@ -256,6 +255,100 @@ static bool find_cast(tn__lexer lexer, open_cast *ret)
            lite_decltype(tn__str(type_at, (size_t)(ret->close_at - type_at)), &ret->type);
 }
 
+/* cast($n as type) */
+typedef struct typed_param {
+    struct typed_param *next;
+    uint32_t number;
+    lite_type type;
+} typed_param;
+
+/* Is it cast($n as type)? */
+static bool find_typed_param(tn__lexer lexer, uint32_t *ret_number, lite_type *ret_type)
+{
+    tn__lexer inside = lexer;
+    open_cast cast;
+    tn__tok tok;
+
+    (void)tn__lexer_skip(&inside); /* the parenthesis */
+    tok = tn__lexer_skip(&inside);
+    if (tok.kind != TN__TOK_PARAM || tok.number == 0 || !find_cast(lexer, &cast) ||
+        tn__lexer_skip(&inside).text.ptr != cast.as_at)
+        return false;
+    *ret_number = tok.number;
+    *ret_type = cast.type;
+    return true;
+}
+
+static bool same_type(const lite_type *a, const lite_type *b)
+{
+    return a->type == b->type && a->element == b->element;
+}
+
+/* Casts that disagree about a placeholder say nothing of it. */
+static bool set_param_types(translation *t, const typed_param *list, uint32_t highest)
+{
+    const lite_type **types = tn__arena_array(t->arena, highest, sizeof *types);
+    bool *conflicts = tn__arena_array(t->arena, highest, sizeof *conflicts);
+
+    if (!types || !conflicts)
+        return false;
+    for (uint32_t i = 0; i < highest; i++) {
+        types[i] = NULL;
+        conflicts[i] = false;
+    }
+    for (; list; list = list->next) {
+        const lite_type **type = &types[list->number - 1];
+        conflicts[list->number - 1] |= *type && !same_type(*type, &list->type);
+        *type = &list->type;
+    }
+    for (uint32_t i = 0; i < highest; i++)
+        if (conflicts[i])
+            types[i] = NULL;
+    t->ret->param_types = types;
+    return true;
+}
+
+/* Looks through the text for casts of placeholders, before anything is written. */
+static bool read_param_types(translation *t)
+{
+    typed_param *list = NULL;
+    uint32_t highest = 0;
+    tn__lexer lexer;
+
+    tn__lexer_init(&lexer, t->sql);
+    for (;;) {
+        tn__tok tok = tn__lexer_skip(&lexer);
+        uint32_t number;
+        lite_type type;
+        typed_param *added;
+        if (tok.kind == TN__TOK_END || tok.kind == TN__TOK_ERROR)
+            break;
+        if (tok.kind == TN__TOK_PARAM && tok.number > highest)
+            highest = tok.number;
+        if (tok.kind != TN__TOK_WORD || !tn__str_iequal(tok.text, TN__STR("cast")) ||
+            !find_typed_param(lexer, &number, &type))
+            continue;
+        added = tn__arena_alloc(t->arena, sizeof *added);
+        if (!added)
+            return false;
+        *added = (typed_param){.next = list, .number = number, .type = type};
+        list = added;
+    }
+    return !list || set_param_types(t, list, highest);
+}
+
+/* The schema's text must be readable without this driver, and a placeholder is converted when it is
+ * bound. */
+static bool is_plain(const translation *t, tn__lexer lexer)
+{
+    uint32_t number;
+    lite_type type;
+
+    return t->ret->kind == LITE_KIND_SCHEMA ||
+           (t->ret->param_types && find_typed_param(lexer, &number, &type) &&
+            t->ret->param_types[number - 1]);
+}
+
 static tn_status take_word(translation *t, const tn__lexer *lexer, tn__tok tok, tn_error *err)
 {
     open_cast cast;
@@ -267,9 +360,9 @@ static tn_status take_word(translation *t, const tn__lexer *lexer, tn__tok tok, 
         if (t->n_casts == MAX_CAST_DEPTH)
             return refuse(t, tok.text.ptr, "54001", err, "casts are nested too deeply",
                           (tn_str){NULL, 0});
+        cast.plain = is_plain(t, *lexer);
         t->casts[t->n_casts++] = cast;
-        /* The schema's text must be readable without this driver. */
-        if (t->ret->kind != LITE_KIND_SCHEMA)
+        if (!cast.plain)
             return replace(t, tok.text, "tn_cast")
                        ? TN_OK
                        : kit_nomem(t->conn->host, err, TN_PHASE_PREPARE);
@@ -283,7 +376,7 @@ static bool close_cast(translation *t, tn__lexer *lexer)
 {
     const open_cast *cast = &t->casts[--t->n_casts];
 
-    if (t->ret->kind == LITE_KIND_SCHEMA) {
+    if (cast->plain) {
         (void)tn__buf_puts(t->out, "as ");
         (void)tn__buf_puts(t->out, stored_as(&cast->type));
     } else {
@@ -294,8 +387,7 @@ static bool close_cast(translation *t, tn__lexer *lexer)
     return mark(t, cast->close_at);
 }
 
-/* ---- the whole --------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 static tn_status take(translation *t, tn__lexer *lexer, tn__tok tok, tn_error *err)
 {
@@ -380,7 +472,8 @@ tn_status lite_dialect_translate(tn_driver_conn *conn, tn_str sql, tn__arena *ar
     t.changed = false;
     t.n_casts = 0;
     memset(t.seen, 0, sizeof t.seen);
-    status = translate(&t, err);
+    status = read_param_types(&t) ? translate(&t, err)
+                                  : kit_nomem(conn->host, err, TN_PHASE_PREPARE);
     if (status == TN_OK && !lite_select_list(sql, arena, &statement))
         status = kit_nomem(conn->host, err, TN_PHASE_PREPARE);
     if (status == TN_OK)
