@@ -77,10 +77,15 @@ static bool is_port(tn_str text)
     return !text.len || (tn__parse_int64(text, &port) && port >= 1 && port <= 65535);
 }
 
-static tn_status check_ports(const tn_driver_source *source, tn_error *err)
+static tn_status check_lists(const tn_driver_source *source, tn_error *err)
 {
     size_t ports = pg_list_count(source->hosts.port);
+    size_t names = pg_list_count(source->hosts.host);
+    size_t addresses = pg_list_count(source->hosts.hostaddr);
 
+    if (names && addresses && names != addresses)
+        return kit_fail(source->host, err, TN_CONFIG, TN_PHASE_CONFIG, NULL,
+                        "DATABASE_URL: %zu hosts, but %zu values of hostaddr", names, addresses);
     for (size_t i = 0; i < ports; i++)
         if (!is_port(pg_list_item(source->hosts.port, i)))
             return kit_fail(source->host, err, TN_CONFIG, TN_PHASE_CONFIG, NULL,
@@ -263,7 +268,7 @@ static tn_status fill(tn_driver_source *source, const tn_source_config *config, 
     if (status == TN_OK)
         status = set_hosts(source, options, err);
     if (status == TN_OK)
-        status = check_ports(source, err);
+        status = check_lists(source, err);
     if (status == TN_OK)
         status = check_parameters(source, err);
     if (status == TN_OK)

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "pg_host.h"
 #include "postgres/pg.h"
+#include "support/driver_host.h"
 
 static const struct {
     const char *message;
@@ -126,7 +126,7 @@ static const struct {
 static void failures_have_a_class(void **state)
 {
     static char password[] = "hunter2";
-    tn_driver_source source = {.host = &pg_test_host, .password = password};
+    tn_driver_source source = {.host = &driver_host, .password = password};
 
     (void)state;
     for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
@@ -146,7 +146,7 @@ static void a_long_text_is_cut(void **state)
 {
     static char password[] = "hunter2";
     static char message[20000];
-    tn_driver_source source = {.host = &pg_test_host, .password = password};
+    tn_driver_source source = {.host = &driver_host, .password = password};
     pg_connect_failure failure = {CONNECTION_STARTED, true, false};
     tn_error err = TN_ERROR_INIT;
 

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "pg_host.h"
 #include "postgres/pg.h"
+#include "support/driver_host.h"
 
 static void session_changes_are_seen(void **state)
 {

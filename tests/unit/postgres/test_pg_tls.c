@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "pg_host.h"
 #include "postgres/pg.h"
+#include "support/driver_host.h"
 
 static const struct {
     const char *host, *hostaddr, *sslmode, *root, *environment;
@@ -109,7 +109,7 @@ static void a_url_is_judged_as_a_whole(void **state)
         tn_driver_source *source = NULL;
         tn_error err = TN_ERROR_INIT;
         /* libpq looks for the service itself; a file that is not there is its own refusal. */
-        tn_status status = pg_test_source(urls[i].url, NULL, NULL, &source, &err);
+        tn_status status = driver_host_source(urls[i].url, NULL, NULL, &source, &err);
         if (strstr(urls[i].url, "service=")) {
             assert_int_equal(status, TN_CONFIG);
             continue;

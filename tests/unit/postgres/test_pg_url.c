@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "pg_host.h"
 #include "postgres/pg.h"
+#include "support/driver_host.h"
 
 #define SECRET "canary7Secret"
 
@@ -46,7 +46,7 @@ static void refusals_name_the_fault_and_no_secret(void **state)
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         tn_driver_source *source = NULL;
         tn_error err = TN_ERROR_INIT;
-        tn_status status = pg_test_source(refused[i].url, NULL, NULL, &source, &err);
+        tn_status status = driver_host_source(refused[i].url, NULL, NULL, &source, &err);
         if (status != TN_CONFIG || !strstr(err.message, refused[i].text))
             fail_msg("row %zu: status %d, \"%s\" instead of \"%s\"", i, (int)status, err.message,
                      refused[i].text);
@@ -74,7 +74,7 @@ static void good_urls_are_taken(void **state)
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         tn_driver_source *source = NULL;
         tn_error err = TN_ERROR_INIT;
-        if (pg_test_source(urls[i], NULL, NULL, &source, &err) != TN_OK)
+        if (driver_host_source(urls[i], NULL, NULL, &source, &err) != TN_OK)
             fail_msg("%s: %s", urls[i], err.message);
         pg_source_close(source);
     }
@@ -88,14 +88,15 @@ static void settings_are_checked(void **state)
     tn_error err = TN_ERROR_INIT;
 
     (void)state;
-    assert_int_equal(pg_test_source("postgresql://h", "a\"b", "off", &source, &err), TN_OK);
+    assert_int_equal(driver_host_source("postgresql://h", "a\"b", "off", &source, &err), TN_OK);
     assert_string_equal(source->search_path, "\"a\"\"b\"");
     assert_true(source->prepare_off);
     pg_source_close(source);
-    assert_int_equal(pg_test_source("postgresql://h", "", NULL, &source, &err), TN_CONFIG);
+    assert_int_equal(driver_host_source("postgresql://h", "", NULL, &source, &err), TN_CONFIG);
     assert_non_null(strstr(err.message, "schema"));
-    assert_int_equal(pg_test_source("postgresql://h", long_name, NULL, &source, &err), TN_CONFIG);
-    assert_int_equal(pg_test_source("postgresql://h", "\xff", NULL, &source, &err), TN_CONFIG);
+    assert_int_equal(driver_host_source("postgresql://h", long_name, NULL, &source, &err),
+                     TN_CONFIG);
+    assert_int_equal(driver_host_source("postgresql://h", "\xff", NULL, &source, &err), TN_CONFIG);
     pg_source_close(NULL);
 }
 

@@ -15,8 +15,8 @@
 
 #include "base/str.h"
 #include "base/text.h"
-#include "pg_host.h"
 #include "postgres/pg.h"
+#include "support/driver_host.h"
 
 typedef struct sample {
     uint32_t oid;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pg_host.h"
+#include "support/driver_host.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "postgres/pg.h"
 
 static tn_wait_result host_wait(tn_host_conn *conn, int fd, int events, int64_t deadline_ns)
 {
@@ -76,7 +75,7 @@ static void host_log(tn_host_conn *conn, tn_log_level level, const char *compone
     tn__copy_text(conn->line, sizeof(conn->line), text);
 }
 
-const tn_host pg_test_host = {
+const tn_host driver_host = {
     .size = sizeof(tn_host),
     .abi_major = TN_DRIVER_ABI_MAJOR,
     .abi_minor = TN_DRIVER_ABI_MINOR,
@@ -88,13 +87,13 @@ const tn_host pg_test_host = {
     .now = tn__now_ns,
 };
 
-int64_t pg_test_deadline(int64_t ms)
+int64_t driver_host_deadline(int64_t ms)
 {
     return tn__deadline_after_ms(tn__now_ns(), ms);
 }
 
-tn_status pg_test_source(const char *url, const char *schema, const char *prepare,
-                         tn_driver_source **ret, tn_error *err)
+tn_status driver_host_source(const char *url, const char *schema, const char *prepare,
+                             tn_driver_source **ret, tn_error *err)
 {
     tn_driver_setting settings[2];
     size_t count = 0;
@@ -109,10 +108,10 @@ tn_status pg_test_source(const char *url, const char *schema, const char *prepar
         .url = tn_str_from(url),
         .settings = settings,
         .n_settings = count,
-        .application_name = tn_str_from("tenon test"),
+        .application_name = tn_str_from("tenon-test"),
         .max_connections = 4,
         .connect_timeout_ms = 10000,
     };
 
-    return pg_source_open(&pg_test_host, &config, ret, err);
+    return tn_driver_module.conn->open_source(&driver_host, &config, ret, err);
 }
