@@ -6,7 +6,6 @@
 /* Declares as little as possible: what a driver's author has not spoken of is skipped. */
 const answers answers_generic = {
     .driver = "generic",
-    .blocked_write = TN_TIMEOUT,
 };
 
 const answers *answers_find(const char *driver, bool strict)

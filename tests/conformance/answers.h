@@ -16,6 +16,10 @@ struct fixture;
 typedef struct answers {
     const char *driver; /* the driver's name */
 
+    /* Without TN_CAP_SQL: select $1, $2 ... gives one row with the arguments as they came. Then the
+     * cases that need no more run on it, each cast($1 as type) written as $1. */
+    bool plain_select;
+
     /* A URL that holds this text is a database of its own for each client ("" for always). */
     const char *private_mark;
     /* Whether the driver waits for a socket, so that an application's wait sees its work. */
@@ -30,8 +34,6 @@ typedef struct answers {
 
     /* One statement without placeholders that runs for half a minute unless it is ended. */
     const char *long_statement;
-    /* What a write is told that waits for another transaction's write until its deadline. */
-    tn_status blocked_write;
 
     bool dollar_quotes; /* $tag$...$tag$ is a string; else it is refused */
     bool nan;           /* NaN is a value; else it is refused with 0A000 */

@@ -53,7 +53,6 @@ const answers answers_postgres = {
     .unreachable_status = TN_UNAVAILABLE,
     .faulty_url = "postgresql://127.0.0.1:1/nothing?sslmode=sideways",
     .long_statement = "select pg_sleep(30)",
-    .blocked_write = TN_TIMEOUT,
     .dollar_quotes = true,
     .nan = true,
     .negative_zero = true,

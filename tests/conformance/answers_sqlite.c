@@ -43,11 +43,11 @@ const answers answers_sqlite = {
     .driver = "sqlite",
     .private_mark = ":memory:",
     .unreachable_url = "sqlite:/nonexistent-directory/of/tenon-conformance.db",
-    .unreachable_status = TN_UNAVAILABLE,
+    .unreachable_status = TN_CONFIG,
     .faulty_url = "sqlite::memory:?journal_mode=sideways",
     .long_statement = "with recursive s(n) as (select 1 union all select n + 1 from s "
                       "where n < 1000000000000) select count(*) from s",
-    .blocked_write = TN_LOCKED,
+    .dollar_quotes = true,
     .jsonb_text = "{\"b\": 1, \"a\": [1,2]}",
     .doomed_url = doomed_url,
     .doom = doom,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The template has no SQL, no files and no network: nothing to declare. */
+/* The template has one statement, no files and no network. */
 #include "answers.h"
 
 const answers answers_template = {
     .driver = "template",
+    .plain_select = true,
     .private_mark = "",
-    .blocked_write = TN_TIMEOUT,
+    .nan = true,
+    .negative_zero = true,
 };

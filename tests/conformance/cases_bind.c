@@ -22,7 +22,8 @@ static void order_in_separate_columns(fixture *f)
     int a = 0, b = 0, c = 0;
 
     check_ok(f,
-             tn_get(f->db, "select cast($3 as integer), cast($1 as integer), cast($2 as integer)",
+             tn_get(f->db,
+                    sql(f, "select cast($3 as integer), cast($1 as integer), cast($2 as integer)"),
                     tn_args(1, 2, 3), tn_into(&a, &b, &c), &err),
              &err);
     check_int(f, a, 3);
@@ -173,8 +174,8 @@ static void optionals_with_a_value(fixture *f)
 
     check_ok(f,
              tn_get(f->db,
-                    "select cast($1 as boolean), cast($2 as smallint), cast($3 as integer), "
-                    "cast($4 as bigint), cast($5 as double precision), cast($6 as text)",
+                    sql(f, "select cast($1 as boolean), cast($2 as smallint), cast($3 as integer), "
+                           "cast($4 as bigint), cast($5 as double precision), cast($6 as text)"),
                     tn_args(b, i2, i4, i8, d, s), tn_into(&b2, &i22, &i42, &i82, &d2, &s2), &err),
              &err);
     keep_text(f, s2);
@@ -484,10 +485,10 @@ static void params_in_where_limit_and_in(fixture *f)
 
 static const suite_case cases[] = {
     CASE(order_is_by_number, TN_CAP_SQL),
-    CASE(order_in_separate_columns, TN_CAP_SQL),
+    CASE(order_in_separate_columns, 0),
     CASE(one_argument_twice, TN_CAP_SQL),
     CASE(ten_is_not_one_and_a_zero, TN_CAP_SQL),
-    CASE(too_few, TN_CAP_SQL),
+    CASE(too_few, 0),
     CASE(too_many, TN_CAP_SQL),
     CASE(wrong_number_runs_nothing, TN_CAP_SQL),
     CASE(gap_in_the_numbers, TN_CAP_SQL),
@@ -496,12 +497,12 @@ static const suite_case cases[] = {
     CASE(not_in_a_comment, TN_CAP_SQL),
     CASE(not_in_an_identifier, TN_CAP_SQL),
     CASE(not_in_a_dollar_quote, TN_CAP_SQL),
-    CASE(null_of_every_type, TN_CAP_SQL),
+    CASE(null_of_every_type, 0),
     CASE(null_in_every_spelling, TN_CAP_SQL),
-    CASE(optionals_with_a_value, TN_CAP_SQL),
+    CASE(optionals_with_a_value, 0),
     CASE(every_integer_of_c, TN_CAP_SQL),
-    CASE(uint64_that_fits, TN_CAP_SQL),
-    CASE(uint64_overflow, TN_CAP_SQL),
+    CASE(uint64_that_fits, 0),
+    CASE(uint64_overflow, 0),
     CASE(integer_too_large_for_smallint, TN_CAP_SQL),
     CASE(integer_too_large_for_integer, TN_CAP_SQL),
     CASE(integer_too_large_for_a_column, TN_CAP_SQL | TN_CAP_PARAM_TYPES),
@@ -513,12 +514,12 @@ static const suite_case cases[] = {
     CASE(small_integer_into_bigint, TN_CAP_SQL),
     CASE(zero_length_is_not_null, TN_CAP_SQL),
     CASE(nul_in_text_is_refused, TN_CAP_SQL),
-    CASE(invalid_utf8_is_refused, TN_CAP_SQL),
+    CASE(invalid_utf8_is_refused, 0),
     CASE(large_text, TN_CAP_SQL),
     CASE(large_bytes, TN_CAP_SQL),
     CASE(awkward_texts, TN_CAP_SQL),
-    CASE(every_byte, TN_CAP_SQL),
-    CASE(part_of_a_buffer, TN_CAP_SQL),
+    CASE(every_byte, 0),
+    CASE(part_of_a_buffer, 0),
     CASE(sixty_four_arguments, TN_CAP_SQL),
     CASE(two_hundred_arguments, TN_CAP_SQL),
     CASE(arguments_from_another_row, TN_CAP_SQL),

@@ -200,10 +200,10 @@ static void cancel_when_nothing_runs(fixture *f)
 
     for (int i = 0; i < 50; i++) {
         tn_cancel(session);
-        check_int(f, int_of(f, session, "select 5", NULL), 5);
+        check_int(f, int_of(f, session, "select cast($1 as integer)", tn_args(i)), i);
     }
     tn_cancel(f->db);
-    check_int(f, int_of(f, f->db, "select 6", NULL), 6);
+    check_int(f, int_of(f, f->db, "select cast($1 as integer)", tn_args(6)), 6);
 }
 
 static void cancel_while_reading_rows(fixture *f)
@@ -299,7 +299,7 @@ static const suite_case cases[] = {
     CASE(cancel_from_another_thread, TN_CAP_SQL | TN_CAP_CANCEL),
     CASE(cancel_in_a_transaction, TN_CAP_SQL | TN_CAP_CANCEL | TN_CAP_TRANSACTIONS),
     CASE(cancel_of_a_client_ends_all, TN_CAP_SQL | TN_CAP_CANCEL),
-    CASE(cancel_when_nothing_runs, TN_CAP_SQL),
+    CASE(cancel_when_nothing_runs, 0),
     CASE(cancel_while_reading_rows, TN_CAP_SQL | TN_CAP_CANCEL | TN_CAP_STREAM),
     CASE(cancel_never_hits_a_later_statement, TN_CAP_SQL | TN_CAP_CANCEL),
     CASE(expired_before_it_began, TN_CAP_SQL),

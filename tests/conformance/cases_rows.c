@@ -358,7 +358,7 @@ static void affected_and_tag_at_the_end(fixture *f)
 
 static void statement_error_comes_out_of_close(fixture *f)
 {
-    tn_rows *rows = query(f, f->db, "select nothing from nowhere_at_all", NULL);
+    tn_rows *rows = query(f, f->db, "select a from nowhere_at_all", NULL);
 
     check(f, rows != NULL);
     check(f, tn_rows_status(rows) != TN_OK);

@@ -419,14 +419,14 @@ static const suite_case cases[] = {
     CASE(text_is_no_boolean, TN_CAP_SQL),
     CASE(types_do_not_mix, TN_CAP_SQL),
     CASE(accessors_by_index, TN_CAP_SQL),
-    CASE(accessors_of_times, TN_CAP_SQL),
+    CASE(accessors_of_times, 0),
     CASE(accessors_by_name, TN_CAP_SQL),
     CASE(unknown_name, TN_CAP_SQL),
     CASE(looking_for_a_name_is_no_error, TN_CAP_SQL),
     CASE(index_out_of_range, TN_CAP_SQL),
     CASE(read_twice, TN_CAP_SQL),
     CASE(views_of_a_row, TN_CAP_SQL),
-    CASE(items_of_an_array, TN_CAP_SQL | TN_CAP_ARRAYS),
+    CASE(items_of_an_array, TN_CAP_ARRAYS),
 };
 
 GROUP(scan);

@@ -157,6 +157,7 @@ typedef struct waiting {
     _Atomic unsigned calls;
     _Atomic bool silent; /* the server seems to say nothing any more */
     _Atomic bool broken;
+    _Atomic bool late; /* the deadline passes once the answer is there, and it is not seen */
 } waiting;
 
 static tn_wait_result application_wait(void *arg, int fd, int cancel_fd, int events,
@@ -170,6 +171,11 @@ static tn_wait_result application_wait(void *arg, int fd, int cancel_fd, int eve
     w->calls++;
     if (w->broken)
         return TN_WAIT_FAILED;
+    if (w->late) {
+        w->late = false;
+        sleep_ms(100);
+        return TN_WAIT_TIMEOUT;
+    }
     if (!w->silent) {
         sleep_ms(1);
         return TN_WAIT_READY;
@@ -222,6 +228,32 @@ static void silent_server_is_a_timeout(fixture *f)
     check_int(f, int_of(f, client, "select 8", NULL), 8);
 }
 
+/* The deadline passes while the answer is on its way: whatever is said of the outcome must be true.
+ * Nothing may be said to be not applied that is. */
+static void outcome_of_a_late_answer_is_true(fixture *f)
+{
+    tn_error err = TN_ERROR_INIT;
+    waiting *w = room(f, sizeof(*w));
+    tn_db *client = open_waiting(f, w);
+
+    exec(f, client, "create table {t} (n integer)", NULL);
+    exec(f, client, "insert into {t} values ($1)", tn_args(0));
+    for (int i = 1; i <= 5; i++) {
+        int64_t before = int_of(f, f->db, "select count(*) from {t}", NULL);
+        w->late = true;
+        tn_status status = tn_exec(client, sql(f, "insert into {t} values ($1)"), tn_args(i), NULL,
+                                   &err);
+        w->late = false;
+        int64_t after = int_of(f, f->db, "select count(*) from {t}", NULL);
+        if (status == TN_OK)
+            check_int(f, after, before + 1);
+        else if (err.outcome == TN_OUTCOME_NOT_APPLIED)
+            check_int(f, after, before);
+        else if (err.outcome == TN_OUTCOME_APPLIED)
+            check_int(f, after, before + 1);
+    }
+}
+
 static void broken_connection_is_replaced(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
@@ -252,6 +284,7 @@ static const suite_case cases[] = {
     CASE(savepoints_by_hand, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
     CASE(application_wait_is_used, TN_CAP_SQL),
     CASE(silent_server_is_a_timeout, TN_CAP_SQL),
+    CASE(outcome_of_a_late_answer_is_true, TN_CAP_SQL),
     CASE(broken_connection_is_replaced, TN_CAP_SQL),
 };
 

@@ -47,8 +47,7 @@ static tn_status read_only_work(worker *w)
 
     for (unsigned i = 0; i < s->each; i++) {
         int64_t given = (int64_t)w->index * 100000 + i, n = -1;
-        if (tn_get(s->client, "select cast($1 as bigint)", tn_args(given), tn_into(&n),
-                   &w->error) != TN_OK)
+        if (tn_get(s->client, s->first, tn_args(given), tn_into(&n), &w->error) != TN_OK)
             return w->error.status;
         if (n != given)
             return tn_error_set(&w->error, TN_FAILED, NULL, "another thread's answer");
@@ -61,7 +60,8 @@ static tn_status read_only_work(worker *w)
 
 static void answers_are_not_mixed_up(fixture *f)
 {
-    shared s = {.client = f->db, .each = 200, .max = 8};
+    shared s = {
+        .client = f->db, .first = sql(f, "select cast($1 as bigint)"), .each = 200, .max = 8};
 
     on_threads(f, 8, read_only_work, &s);
     check_int(f, s.over, 0);
@@ -70,7 +70,10 @@ static void answers_are_not_mixed_up(fixture *f)
 static void pool_maximum_is_respected(fixture *f)
 {
     tn_pool_stats stats;
-    shared s = {.client = open_pool(f, "2", "30000"), .each = 100, .max = 2};
+    shared s = {.client = open_pool(f, "2", "30000"),
+                .first = sql(f, "select cast($1 as bigint)"),
+                .each = 100,
+                .max = 2};
 
     on_threads(f, 8, read_only_work, &s);
     check_int(f, s.over, 0);
@@ -186,7 +189,7 @@ static void full_pool_times_out(fixture *f)
 
     tn_db *session = acquire(f, client);
     int64_t started = now_ms();
-    check_error(f, tn_exec(client, "select 1", NULL, NULL, &err), &err, TN_TIMEOUT, NULL);
+    check_error(f, tn_exec(client, "", NULL, NULL, &err), &err, TN_TIMEOUT, NULL);
     int64_t took = now_ms() - started;
     check(f, took >= 250 && took < 15000);
     check_int(f, err.phase, TN_PHASE_ACQUIRE);
@@ -196,7 +199,7 @@ static void full_pool_times_out(fixture *f)
     tn_db_pool_stats(client, &stats);
     check(f, stats.timeouts == 1 && stats.waiting == 0);
     release(f, session);
-    check_int(f, int_of(f, client, "select 1", NULL), 1);
+    check_int(f, tn_exec(client, "", NULL, NULL, NULL), TN_OK);
 }
 
 static void nested_borrow_is_a_timeout_not_a_hang(fixture *f)
@@ -282,8 +285,8 @@ static void clients_opened_by_many(fixture *f)
 
 static const suite_case cases[] = {
     CASE(writers_and_readers, TN_CAP_SQL),
-    CASE(answers_are_not_mixed_up, TN_CAP_SQL),
-    CASE(pool_maximum_is_respected, TN_CAP_SQL),
+    CASE(answers_are_not_mixed_up, 0),
+    CASE(pool_maximum_is_respected, 0),
     CASE(streams_at_once, TN_CAP_SQL),
     CASE(no_update_is_lost, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(sessions_come_and_go, TN_CAP_SQL),

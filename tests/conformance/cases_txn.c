@@ -73,7 +73,7 @@ static void empty_transactions(fixture *f)
 {
     commit(f, begin(f, f->db));
     rollback(f, begin(f, f->db));
-    check_int(f, int_of(f, f->db, "select 1", NULL), 1);
+    check_int(f, int_of(f, f->db, "select cast($1 as integer)", tn_args(1)), 1);
 }
 
 static void sees_its_own_writes(fixture *f)
@@ -215,18 +215,21 @@ static void connection_is_idle_after_many(fixture *f)
     exec(f, client, "drop table {t}", NULL);
 }
 
+/* Without the bit a transaction may be refused, or be a state that there is nothing to undo in. */
 static void transactions_as_declared(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
     tn_db *tx = NULL;
     tn_status status = tn_begin(f->db, NULL, &tx, &err);
 
-    if (status == TN_OK)
-        (void)tn_rollback(tx, NULL);
-    if (has(f, TN_CAP_TRANSACTIONS))
-        check_ok(f, status, &err);
-    else
+    if (!has(f, TN_CAP_TRANSACTIONS) && status != TN_OK) {
         check_error(f, status, &err, TN_UNSUPPORTED, "0A000");
+        return;
+    }
+    check_ok(f, status, &err);
+    unsigned depth = tn_depth(tx);
+    check_ok(f, tn_rollback(tx, &err), &err);
+    check_int(f, depth, 1);
 }
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -436,7 +439,7 @@ static const suite_case cases[] = {
     CASE(transactions_as_declared, 0),
     CASE(commit_applies, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(rollback_undoes, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
-    CASE(empty_transactions, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
+    CASE(empty_transactions, 0),
     CASE(sees_its_own_writes, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(callback_commits, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(callback_error_rolls_back, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
@@ -459,7 +462,7 @@ static const suite_case cases[] = {
     CASE(control_statements_on_a_session, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(release_rolls_back, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(transaction_on_a_session, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
-    CASE(acquire_in_a_transaction_refused, TN_CAP_TRANSACTIONS),
+    CASE(acquire_in_a_transaction_refused, 0),
     CASE(deferred_constraint_fails_the_commit, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(deferred_constraint_fails_the_callback, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(other_errors_are_not_retried, TN_CAP_SQL | TN_CAP_TRANSACTIONS),

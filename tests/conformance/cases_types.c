@@ -254,11 +254,11 @@ static void numeric_long_as_declared(fixture *f)
         "99999999999999999999999999999999999999",
     };
 
-    exec(f, f->db, "create table {t} (v numeric)", NULL);
     if (has(f, TN_CAP_NUMERIC_EXACT)) {
         round_trips(f, "numeric", numeric(longs[0]), numeric(longs[1]), numeric(longs[2]));
         return;
     }
+    exec(f, f->db, "create table {t} (v numeric)", NULL);
     for (size_t i = 0; i < SUITE_COUNT(longs); i++) {
         exec_fails(f, f->db, "insert into {t} values ($1)", tn_args(tn_numeric_from(longs[i])),
                    TN_UNSUPPORTED, "0A000");
@@ -455,43 +455,43 @@ static void other_types_as_text(fixture *f)
 }
 
 static const suite_case cases[] = {
-    CASE(bool_values, TN_CAP_SQL),
+    CASE(bool_values, 0),
     CASE(bool_texts, TN_CAP_SQL),
     CASE(bool_literals, TN_CAP_SQL),
-    CASE(int16_extremes, TN_CAP_SQL),
-    CASE(int32_extremes, TN_CAP_SQL),
-    CASE(int64_extremes, TN_CAP_SQL),
+    CASE(int16_extremes, 0),
+    CASE(int32_extremes, 0),
+    CASE(int64_extremes, 0),
     CASE(integer_texts, TN_CAP_SQL),
-    CASE(float8_ordinary, TN_CAP_SQL),
-    CASE(float8_seventeen_digits, TN_CAP_SQL),
-    CASE(float8_extremes, TN_CAP_SQL),
-    CASE(float8_infinity, TN_CAP_SQL),
-    CASE(float8_nan, TN_CAP_SQL),
+    CASE(float8_ordinary, 0),
+    CASE(float8_seventeen_digits, 0),
+    CASE(float8_extremes, 0),
+    CASE(float8_infinity, 0),
+    CASE(float8_nan, 0),
     CASE(float8_nan_into_a_column, TN_CAP_SQL),
     CASE(float8_negative_zero, TN_CAP_SQL),
     CASE(float8_whole_numbers_stay_floats, TN_CAP_SQL),
     CASE(float8_texts, TN_CAP_SQL),
-    CASE(float4_values, TN_CAP_SQL),
+    CASE(float4_values, 0),
     CASE(float4_loses_what_it_must, TN_CAP_SQL),
-    CASE(numeric_ordinary, TN_CAP_SQL),
-    CASE(numeric_fifteen_digits, TN_CAP_SQL),
-    CASE(numeric_keeps_its_scale, TN_CAP_SQL),
+    CASE(numeric_ordinary, 0),
+    CASE(numeric_fifteen_digits, 0),
+    CASE(numeric_keeps_its_scale, 0),
     CASE(numeric_gets_its_scale, TN_CAP_SQL),
     CASE(numeric_rounds_half_away, TN_CAP_SQL),
     CASE(numeric_texts, TN_CAP_SQL),
     CASE(numeric_literal_in_a_column, TN_CAP_SQL),
     CASE(numeric_compares_by_value, TN_CAP_SQL),
-    CASE(numeric_long_as_declared, TN_CAP_SQL),
-    CASE(numeric_nan_as_declared, TN_CAP_SQL),
-    CASE(text_values, TN_CAP_SQL),
-    CASE(varchar_values, TN_CAP_SQL),
+    CASE(numeric_long_as_declared, 0),
+    CASE(numeric_nan_as_declared, 0),
+    CASE(text_values, 0),
+    CASE(varchar_values, 0),
     CASE(text_that_looks_like_a_number, TN_CAP_SQL),
-    CASE(bytes_values, TN_CAP_SQL),
-    CASE(uuid_values, TN_CAP_SQL),
+    CASE(bytes_values, 0),
+    CASE(uuid_values, 0),
     CASE(uuid_texts, TN_CAP_SQL),
     CASE(uuid_finds_its_row, TN_CAP_SQL),
     CASE(uuid_made_by_the_database, TN_CAP_SQL),
-    CASE(json_is_kept_byte_for_byte, TN_CAP_SQL),
+    CASE(json_is_kept_byte_for_byte, 0),
     CASE(jsonb_as_declared, TN_CAP_SQL),
     CASE(json_from_text, TN_CAP_SQL),
     CASE(every_type_in_one_row, TN_CAP_SQL),

@@ -39,6 +39,7 @@ struct suite_frame {
     kept *items;
     size_t n_items;
     unsigned serial;     /* of the case, for table names */
+    unsigned columns;    /* made so far, for their names */
     bool tables_used[3]; /* t, u, v */
     char table_names[3][40];
 };

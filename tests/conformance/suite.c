@@ -400,7 +400,10 @@ tn_status suite_run(const suite_options *options, suite_result *ret, tn_error *e
         err = &local;
     if (describe_driver(options->url, &f, err) != TN_OK)
         return err->status;
-    snprintf(f.scratch, sizeof(f.scratch), "/tmp/tenon-conformance-XXXXXX");
+    const char *parent = getenv("TMPDIR");
+    if (!parent || parent[0] != '/' || strlen(parent) > sizeof(f.scratch) - 32)
+        parent = "/tmp";
+    snprintf(f.scratch, sizeof(f.scratch), "%s/tenon-conformance-XXXXXX", parent);
     if (!mkdtemp(f.scratch))
         return tn_error_set(err, TN_RESOURCE, NULL, "scratch directory: %s", strerror(errno));
     frame.items = calloc(FRAME_KEPT_MAX, sizeof(frame.items[0]));

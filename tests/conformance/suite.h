@@ -117,7 +117,8 @@ void suite_check_error(fixture *f, const char *what, tn_status actual, const tn_
 #define check_error(f, call, err, status, sqlstate) \
     suite_check_error(HERE(f), #call, (call), (err), (status), (sqlstate))
 
-/* The text with {t}, {u}, {v} replaced. Lives as long as the case. */
+/* The text with {t}, {u}, {v} replaced; on a driver without SQL, with its casts taken out. Lives as
+ * long as the case. */
 const char *sql(fixture *f, const char *text);
 /* The name that {t}, {u} or {v} stands for. */
 const char *table_name(fixture *f, char letter);

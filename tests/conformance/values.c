@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "frame.h"
+
 static bool same_array(const tn_value *value, const tn_array *given)
 {
     const tn_array *array = value->as.array;
@@ -100,29 +102,41 @@ static void require(fixture *f, const char *where, const char *type, size_t i,
                value ? tn_type_name((tn_type)value->type) : "nothing", text);
 }
 
-static const char *text_with_type(fixture *f, const char *format, const char *type)
+/* format with @ replaced. */
+static const char *with(fixture *f, const char *format, const char *word)
 {
-    size_t size = strlen(format) + strlen(type) + 1;
+    size_t size = strlen(format) + strlen(word) + 1;
     char *text = room(f, size);
     const char *at = strchr(format, '@');
 
-    snprintf(text, size, "%.*s%s%s", (int)(at - format), format, type, at + 1);
+    snprintf(text, size, "%.*s%s%s", (int)(at - format), format, word, at + 1);
     return text;
+}
+
+/* Makes {t} anew with a column of that type, whose name no statement has met: what is cached for
+ * a text of before would not fit. (That this does no harm is a case of its own: stmt/...) */
+static const char *column_of(fixture *f, const char *type)
+{
+    char *name = room(f, 16);
+
+    snprintf(name, 16, "v%u", ++f->frame->columns);
+    suite_exec(f, f->db, "drop table if exists {t}", NULL);
+    suite_exec(f, f->db, with(f, with(f, "create table {t} (k integer, @ @)", name), type), NULL);
+    return name;
 }
 
 static void through_column(fixture *f, const char *type, const tn_arg *values, size_t count)
 {
     tn_arg null_arg = tn_arg_null(tn_null);
+    const char *column = column_of(f, type);
+    const char *insert = with(f, "insert into {t} (k, @) values ($1, $2)", column);
 
-    suite_exec(f, f->db, "drop table if exists {t}", NULL);
-    suite_exec(f, f->db, text_with_type(f, "create table {t} (k integer, v @)", type), NULL);
     for (size_t i = 0; i <= count; i++) {
         tn_arg args[2] = {tn_arg_int32((int32_t)i), i < count ? values[i] : null_arg};
-        suite_exec(f, f->db, "insert into {t} values ($1, $2)",
-                   &(tn_arglist){.items = args, .count = 2});
+        suite_exec(f, f->db, insert, &(tn_arglist){.items = args, .count = 2});
     }
-    tn_rows *rows = query(f, f->db, "select v from {t} order by k", NULL);
-    if (count > 0 && tn_rows_columns(rows) == 1)
+    tn_rows *rows = query(f, f->db, with(f, "select @ from {t} order by k", column), NULL);
+    if (tn_rows_columns(rows) == 1)
         suite_check_int(f, "the type of the column", tn_rows_column(rows, 0)->type, values[0].kind);
     for (size_t i = 0; i <= count; i++) {
         suite_next(f, rows);
@@ -134,13 +148,14 @@ static void through_column(fixture *f, const char *type, const tn_arg *values, s
 
 static void through_cast(fixture *f, const char *type, const tn_arg *values, size_t count)
 {
-    const char *text = text_with_type(f, "select cast($1 as @)", type);
+    const char *text = with(f, "select cast($1 as @)", type);
 
     for (size_t i = 0; i < count; i++) {
         tn_rows *rows = query(f, f->db, text, &(tn_arglist){.items = &values[i], .count = 1});
         suite_next(f, rows);
-        suite_check_int(f, "the type of a cast's column", tn_rows_column(rows, 0)->type,
-                        values[0].kind);
+        if (has(f, TN_CAP_SQL))
+            suite_check_int(f, "the type of a cast's column", tn_rows_column(rows, 0)->type,
+                            values[0].kind);
         require(f, "in a cast", type, i, tn_row_value(rows, 0), &values[i]);
         suite_close(f, rows);
     }
@@ -148,7 +163,8 @@ static void through_cast(fixture *f, const char *type, const tn_arg *values, siz
 
 void suite_round_trips(fixture *f, const char *type, const tn_arg *values, size_t count)
 {
-    through_column(f, type, values, count);
+    if (has(f, TN_CAP_SQL))
+        through_column(f, type, values, count);
     through_cast(f, type, values, count);
 }
 
@@ -168,14 +184,14 @@ static void require_text(fixture *f, const char *where, const tn_rows *rows, tn_
 void suite_text_becomes(fixture *f, const char *type, tn_type expected_type, const char *text,
                         const char *expected)
 {
-    suite_exec(f, f->db, "drop table if exists {t}", NULL);
-    suite_exec(f, f->db, text_with_type(f, "create table {t} (v @)", type), NULL);
-    suite_exec(f, f->db, "insert into {t} values ($1)", tn_args(text));
-    tn_rows *rows = query(f, f->db, "select v from {t}", NULL);
+    const char *column = column_of(f, type);
+
+    suite_exec(f, f->db, with(f, "insert into {t} (@) values ($1)", column), tn_args(text));
+    tn_rows *rows = query(f, f->db, with(f, "select @ from {t}", column), NULL);
     suite_next(f, rows);
     require_text(f, "the column", rows, expected_type, expected);
     suite_close(f, rows);
-    rows = query(f, f->db, text_with_type(f, "select cast($1 as @)", type), tn_args(text));
+    rows = query(f, f->db, with(f, "select cast($1 as @)", type), tn_args(text));
     suite_next(f, rows);
     require_text(f, "the cast", rows, expected_type, expected);
     suite_close(f, rows);
@@ -183,6 +199,6 @@ void suite_text_becomes(fixture *f, const char *type, tn_type expected_type, con
 
 void suite_text_refused(fixture *f, const char *type, const char *text, const char *sqlstate)
 {
-    suite_exec_fails(f, f->db, text_with_type(f, "select cast($1 as @)", type), tn_args(text),
-                     TN_DATA, sqlstate, NULL);
+    suite_exec_fails(f, f->db, with(f, "select cast($1 as @)", type), tn_args(text), TN_DATA,
+                     sqlstate, NULL);
 }
