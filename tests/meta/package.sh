@@ -9,6 +9,7 @@ unset DATABASE_URL TENON_DRIVER_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH CMAKE_PREFI
 export TENON_NO_ENV=1
 
 works "installs" cmake --install "$build" --prefix "$scratch/first"
+[ "$tap_failed" -eq 0 ] || finish
 mkdir "$scratch/a place"
 prefix="$scratch/a place/moved"
 mv "$scratch/first" "$prefix"
@@ -28,7 +29,7 @@ libtenon.so.[0-9]:libtenon.so.[0-9]) pass "the library is versioned: $(cd "$libd
 *) flunk "the library is versioned" "$(ls -l "$libdir")" ;;
 esac
 empty "all public headers are installed, and no other" \
-    "$(diff <(cd "$root/include" && find . -type f | sort) <(cd "$prefix/include" && find . -type f | sort))"
+    "$(diff <(cd "$root/include/tenon" && find . -type f | sort) <(cd "$prefix/include/tenon" && find . -type f | sort))"
 empty "no test driver is installed" "$(find "$drivers" -name 'template*')"
 empty "no installed file names the build directory or the source" \
     "$(grep -rlaF -e "$build" -e "$root/" "$prefix" --include='*.cmake' --include='*.pc' --include='*.h')"
@@ -81,8 +82,11 @@ cp -r "$root/drivers/template" "$scratch/template"
 works "an own driver builds from the template and the package alone" \
     consume "$here/driver" "$scratch/driver" -DTEMPLATE="$scratch/template"
 works "the own driver is accepted" "$prefix/bin/tenon" drivers inspect "$scratch/driver/template.so"
+works "the own driver is certified" env TENON_DRIVER_PATH="$scratch/driver" \
+    "$prefix/bin/tenon-conformance" template:
 empty "the own driver exports tn_driver_module and nothing else" \
     "$(diff <(nm -D --defined-only "$scratch/driver/template.so" | awk '{ print $3 }') <(echo tn_driver_module))"
+works "a driver on driver.h alone is accepted" "$prefix/bin/tenon" drivers inspect "$scratch/driver/bare.so"
 if [ -L "$scratch/driver/template-alias.so" ]; then
     pass "the own driver has its alias"
 else

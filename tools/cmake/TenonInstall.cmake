@@ -6,12 +6,16 @@ include(CMakePackageConfigHelpers)
 set(TENON_CMAKE_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/tenon)
 set(package_templates ${PROJECT_SOURCE_DIR}/tools/cmake/package)
 
-install(TARGETS tenon tenon_static EXPORT tenon-targets
+install(TARGETS tenon tenon_static tenon_kit EXPORT tenon-targets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/tenon
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development FILES_MATCHING PATTERN "*.h")
+# Of tenon::kit, for drivers: no promise that it stays as it is, unlike <tenon/driver.h>.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/core/base ${PROJECT_SOURCE_DIR}/drivers/kit
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tenon-kit COMPONENT development
+  FILES_MATCHING PATTERN "*.h")
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
 

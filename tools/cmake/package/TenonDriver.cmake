@@ -4,8 +4,9 @@
 #   tenon_add_driver(NAME <scheme> SOURCES <files> [LIBRARIES <targets>] [ALIASES <schemes>])
 #
 # makes the target tenon_driver_<scheme>: a module <scheme>.so that exports tn_driver_module and
-# nothing else, with its aliases as links beside it. It includes <tenon/driver.h> and links nothing
-# of tenon. Install it into ${tenon_DRIVER_DIR}, or name its directory in TENON_DRIVER_PATH.
+# nothing else, with its aliases as links beside it. It needs <tenon/driver.h> and nothing more of
+# tenon; LIBRARIES tenon::kit gives it what tenon's own drivers share ("kit/kit.h", "base/...h":
+# linked in, hidden, and free to change from version to version). Install it into ${tenon_DRIVER_DIR}, or name its directory in TENON_DRIVER_PATH.
 set(TENON_DRIVER_MAP ${CMAKE_CURRENT_LIST_DIR}/driver.map)
 
 function(tenon_add_driver)
