@@ -378,7 +378,7 @@ static int run(tool *t)
             shells[i].print();
             return TOOL_EXIT_FINE;
         }
-    return tool_usage(t, "completion %s: not one of bash, zsh, fish, man", t->words[0]);
+    return tool_usage(t, "which shell?"); /* not reached: the words were checked by the table */
 }
 
 static const tool_exit exits[] = {

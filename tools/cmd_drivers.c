@@ -308,6 +308,8 @@ static int run_inspect(tool *t)
     const tn_module *module = NULL;
     tn_error err = TN_ERROR_INIT;
 
+    if (strstr(name, "://"))
+        return tool_usage(t, "inspect wants a scheme or a file, not a URL");
     /* The library takes absolute paths alone; whoever types one here means the working directory.
      */
     if (strchr(name, '/') && name[0] != '/') {
@@ -341,8 +343,7 @@ static int run_inspect(tool *t)
 /* The installed suite, or that of the build tree; both are found from where this program stands. */
 static bool find_suite(char *ret, size_t size)
 {
-    static const char *const places[] = {"../libexec/tenon/tenon-conformance", "tenon-conformance",
-                                         "../tests/tenon-conformance"};
+    static const char *const places[] = {"tenon-conformance", "../libexec/tenon/tenon-conformance"};
     char self[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -376,11 +377,12 @@ static int run_certify(tool *t)
     tn_config_free(config);
     if (!find_suite(suite, sizeof(suite)))
         return tool_usage(t, "the conformance suite (tenon-conformance) is not installed beside "
-                             "this command, in ../libexec/tenon or in ../tests");
+                             "this command or in ../libexec/tenon");
     /* By the environment: arguments are seen by everybody. */
     setenv("DATABASE_URL", t->url, 1);
     setenv("TENON_NO_ENV", "1", 1);
-    execv(suite, (char *[]){suite, NULL});
+    char *arguments[] = {suite, (char[]){"--env"}, (char[]){"DATABASE_URL"}, NULL};
+    execv(suite, arguments);
     return tool_usage(t, "%s: %s", suite, strerror(errno));
 }
 
@@ -400,6 +402,7 @@ static const tool_exit exits_of_certify[] = {
     {0, "every case passed"},
     {1, "a case failed"},
     {2, "usage or configuration, or the suite is not installed"},
+    {6, "no connection"},
     {0, NULL},
 };
 

@@ -15,12 +15,17 @@
 
 enum { DEFAULT_TIMEOUT_MS = 5000, FIRST_PAUSE_MS = 50, LONGEST_PAUSE_MS = 1000 };
 
-static int64_t now_ms(void)
+static int64_t now_us(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t now_ms(void)
+{
+    return now_us() / 1000;
 }
 
 static const char *yes(bool value)
@@ -118,13 +123,13 @@ static void show_json(out *o, const tool *t, const tn_health *h)
 static tn_health ask(tn_config *config, int64_t timeout_ms)
 {
     tn_health h = {.status = TN_UNHEALTHY, .checked_at = tn_time_now(), .error = TN_ERROR_INIT};
-    int64_t begin = now_ms();
+    int64_t begin = now_us();
     tn_db *db = NULL;
 
     if (settings_number(config, "connection_timeout", timeout_ms, &h.error) == TN_OK)
         db = tn_open(config, &h.error);
     if (!db) {
-        h.latency_us = (now_ms() - begin) * 1000;
+        h.latency_us = now_us() - begin;
         return h;
     }
     h = tn_health_check(db, timeout_ms);

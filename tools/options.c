@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tenon/config.h>
+
 #include "term.h"
 #include "tool.h"
 
@@ -72,21 +74,29 @@ static bool noun_exists(const char *noun)
     return false;
 }
 
+/* What somebody typed, for a message: it may be a URL in the wrong place. */
+static const char *shown(const char *word, char *buf, size_t size)
+{
+    tn_url_redact(word, buf, size);
+    return buf;
+}
+
 static int unknown_option(const tool *t, const char *argument)
 {
     const char *names[128];
     char hint[160];
     size_t n = 0, len = strcspn(argument, "=");
-    char shown[64];
+    char name[64];
 
     for (const tool_option *o = tool_global_options; o->name && n < 128; o++)
         names[n++] = o->name;
     for (size_t i = 0; tool_commands[i]; i++)
         for (const tool_option *o = tool_commands[i]->options; o && o->name && n < 128; o++)
             names[n++] = o->name;
-    snprintf(shown, sizeof(shown), "%.*s", (int)(len < 60 ? len : 60), argument);
-    tool_nearest(shown[1] == '-' ? shown + 2 : shown + 1, "--", names, n, hint, sizeof(hint));
-    return tool_usage(t, "unknown option %s%s", shown, hint);
+    snprintf(name, sizeof(name), "%.*s", (int)(len < 60 ? len : 60), argument);
+    tool_nearest(name[1] == '-' ? name + 2 : name + 1, "--", names, n, hint, sizeof(hint));
+    char safe[128];
+    return tool_usage(t, "unknown option %s%s", shown(name, safe, sizeof(safe)), hint);
 }
 
 static int unknown_command(const tool *t)
@@ -110,9 +120,10 @@ static int unknown_command(const tool *t)
         return tool_usage(t, "%s wants one of: %s", t->words[0], list);
     }
     const char *word = known ? t->words[1] : t->words[0];
+    char safe[256];
     tool_nearest(word, "", names, n, hint, sizeof(hint));
-    return tool_usage(t, "unknown command %s%s%s%s", t->words[0], known ? " " : "",
-                      known ? word : "", hint);
+    return tool_usage(t, "unknown command %s%s%s%s", known ? t->words[0] : "", known ? " " : "",
+                      shown(word, safe, sizeof(safe)), hint);
 }
 
 /* Wipes the argument where ps reads it. */
@@ -123,6 +134,10 @@ static void hide(char *argument)
 
 static int take_option(tool *t, const tool_option *option, char *value)
 {
+    /* Refused here, so that no message about a wrong value shows what is in the URL. */
+    if (value && strstr(value, "://") && option->id != TOOL_OPT_URL &&
+        option->id != TOOL_OPT_NULL && option->id != TOOL_OPT_SET)
+        return tool_usage(t, "--%s wants %s, not a URL", option->name, option->argument);
     if (t->n_given == TOOL_MAX_GIVEN)
         return tool_usage(t, "more than %d options", TOOL_MAX_GIVEN);
     t->given[t->n_given++] = (tool_given){.option = option, .value = value ? value : ""};
@@ -184,9 +199,14 @@ static int parse_option(tool *t, char **argv, int argc, int *at)
     return take_option(t, option, value);
 }
 
-/* -5 is a parameter of sql, not an option; - is standard input. */
+/* -5 is a parameter of sql, not an option; so is what has a blank where a name should be, such as
+ * SQL that begins with a comment. - is standard input. */
 static bool is_option(const char *argument)
 {
+    size_t name = strcspn(argument, "=");
+
+    if (strcspn(argument, " \t\n") < name)
+        return false;
     return argument[0] == '-' && argument[1] != '\0' && !(argument[1] >= '0' && argument[1] <= '9');
 }
 
@@ -274,16 +294,33 @@ static int check_options(const tool *t)
     return TOOL_EXIT_FINE;
 }
 
+/* The word is one of those that the command takes, separated by blanks. */
+static bool is_choice(const char *choices, const char *word)
+{
+    size_t len = strlen(word);
+
+    for (const char *at = choices; *at; at += strspn(at, " ")) {
+        size_t n = strcspn(at, " ");
+        if (n == len && memcmp(at, word, len) == 0)
+            return true;
+        at += n;
+    }
+    return false;
+}
+
 static int check_words(const tool *t)
 {
-    char name[TOOL_NAME_SIZE];
+    char name[TOOL_NAME_SIZE], safe[256];
 
     tool_command_name(t->command, name, sizeof(name));
     if (t->n_words < t->command->least_words)
         return tool_usage(t, "something is missing: tenon %s %s", name, t->command->usage);
     if (t->n_words > t->command->most_words)
         return tool_usage(t, "\"%s\" is one word too many for \"tenon %s\"",
-                          t->words[t->command->most_words], name);
+                          shown(t->words[t->command->most_words], safe, sizeof(safe)), name);
+    if (t->command->choices && t->n_words > 0 && !is_choice(t->command->choices, t->words[0]))
+        return tool_usage(t, "%s %s: not one of %s", name, shown(t->words[0], safe, sizeof(safe)),
+                          t->command->choices);
     return TOOL_EXIT_FINE;
 }
 

@@ -94,6 +94,11 @@ prints "what came before is done, what came after is not" 'id
 exits "an error as JSON" 1 "$TENON" sql --json "insert into people values (1, 'again', null, null)"
 json "an error as JSON" 'd["ok"] is False and d["command"] == "sql" and d["error"]["sqlstate"] == "23505" and d["error"]["exit"] == 1'
 exits "no statement" 0 "$TENON" sql '-- nothing'
+says "no statement is told" 'no statement'
+q -o csv '-- a comment first
+select 1 as one'
+prints "SQL may begin with a comment" 'one
+1'
 exits "a text that is no text" 2 sh -c 'printf "select 1\0" | "$1" sql' sh "$TENON"
 
 # A reader that has seen enough.

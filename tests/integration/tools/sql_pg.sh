@@ -18,19 +18,19 @@ q() { run "$TENON" sql "$@"; }
 # ---- what psql prints, to the byte
 cat >"$scratch/values.sql" <<'SQL'
 select * from (values
- (1::smallint, 2::int, -9223372036854775808::bigint, 1.5::float4, 0.1::float8, 1234567890.1230::numeric, true,
+ (1::smallint, 2::int, '-9223372036854775808'::bigint, 1.5::float4, 0.1::float8, 1234567890.1230::numeric, true,
   'plain'::text, '\x00ff'::bytea, 'c0ffee00-0000-4000-8000-000000000001'::uuid,
   '2026-11-23 09:00:00.25+00'::timestamptz, '2026-11-23 09:00:00'::timestamp, '2026-11-23'::date, '09:00:00.5'::time,
   '1 year 2 mons 3 days 04:05:06.7'::interval, '{"a": [1, 2]}'::json, '{"b": null}'::jsonb, '{1,NULL,3}'::int[],
   '{a,"b c",NULL,"q\"uote"}'::text[], '(1,2)'::point, '192.168.0.0/24'::cidr, 'x'::"char", 'bo'::name),
  (null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null),
- (-1, 0, 9223372036854775807, 'NaN', '-Infinity', 'NaN', false, E'two\nlines, "quoted"', '', 
+ (-1, 0, '9223372036854775807', 'NaN', '-Infinity', 'NaN', false, E'two\nlines, "quoted"', '', 
   '00000000-0000-0000-0000-000000000000', 'infinity', '-infinity', 'infinity', '24:00:00', '-3 days',
   'null', '[]', '{}', '{}', null, '::/0', '', ''),
  (32767, 2147483647, 0, 3.4e38, 1e300, 0.000000000000000000000000000001, true, '\.', '\xdeadbeef', null,
   '0044-03-15 12:00:00+00 BC', '4713-01-01 00:00:00 BC', '0044-03-15 BC', '00:00:00', '00:00:00',
   '"\u00e9"', '1e10', '{2147483647}', '{NULL}', '(0.1,-2)', '10.0.0.1/32', 'é', ' blank '),
- (1, 1, 1, 1e-7, 123456789012345680, 1e20, false, ' ', '\x', null, '1999-12-31 23:59:59.999999+00', '294276-12-31 23:59:59', 
+ (1, 1, 1, 1e-7, 123456789012345680, 1e20, false, ' ', '\x', null, '1999-12-31 23:59:59.999999+00', '294246-12-31 23:59:59', 
   '5874897-12-31', '23:59:59.999999', '178000000 years', '""', '"x"', '{-1}', '{"",","}', null, null, ',', '"')
 ) as t(i2, i4, i8, f4, f8, n, b, t, y, u, tz, ts, d, tm, iv, j, jb, ia, ta, p, c, ch, nm)
 SQL
@@ -114,7 +114,7 @@ says "Ctrl-C is told" 'interrupted'
 if [ "$("$psql" -Atc "$running")" = 0 ]; then pass "Ctrl-C cancels on the server"; else flunk "Ctrl-C cancels on the server" "$("$psql" -c 'table pg_stat_activity')"; fi
 
 # ---- a reader that has seen enough: the server does not go on for it
-run bash -c '"$1" sql -o csv "select * from generate_series(1, 100000000)" | head -n 2; exit "${PIPESTATUS[0]}"' bash "$TENON"
+run bash -c '"$1" sql -o csv "select generate_series(1, 100000000)" | head -n 2; exit "${PIPESTATUS[0]}"' bash "$TENON"
 if [ "$status" -eq 0 ] && [ ! -s "$err" ]; then pass "a closed pipe is no error"; else flunk "a closed pipe is no error" "$(told)"; fi
 
 # ---- the others

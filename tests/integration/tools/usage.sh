@@ -37,6 +37,15 @@ wrong "pg run with a password that is not set" 'that variable is not set' pg run
 wrong "pg run with programs that are not there" 'initdb and postgres are not both there' pg run --pg-bindir "$scratch" -- true
 wrong "parameters for two statements" 'parameters want a text of one statement, this one has 2' sql 'select 1; select 2' x
 
+# A URL in the wrong place is no reason to tell its password.
+url=postgresql://u:CANARY@127.0.0.1:1/x
+for line in "$url" "health $url" "drivers $url" "drivers inspect $url" "sql -f $url" "--$url" "--env-file $url env" \
+    "completion $url" "env $url --json" "sql -o $url" "health --wait $url" "help $url" "--json=$url"; do
+    # shellcheck disable=SC2086
+    exits "a URL in the wrong place" 2 "$TENON" $line
+    if grep -q CANARY "$out" "$err"; then flunk "no password of: tenon ${line/CANARY/...}" "$(told)"; else pass "no password of: tenon ${line/CANARY/...}"; fi
+done
+
 exits "a fault as JSON" 2 "$TENON" --json sql -o xml
 json "a fault as JSON is an object" 'd["ok"] is False and d["command"] == "sql" and d["error"]["exit"] == 2 and "xml" in d["error"]["message"]'
 exits "an unknown command as JSON" 2 "$TENON" helth --json
