@@ -104,6 +104,42 @@ static void timeout_in_the_middle_of_rows(fixture *f)
     works_after(HERE(f), f->db);
 }
 
+/* Rows stand ready whenever the reader comes for more, so nobody ever waits: the deadline holds. */
+static void timeout_with_a_slow_reader(fixture *f)
+{
+    tn_call call = call_of(300);
+    int64_t count = 0, started = now_ms();
+
+    call.fetch = TN_FETCH_STREAM;
+    tn_rows *rows = query_with(f, f->db, &call, endless_rows, NULL);
+    while (tn_next(rows))
+        if (++count % 1000 == 0)
+            sleep_ms(2);
+    check(f, now_ms() - started < SOON_MS);
+    close_fails(f, rows, TN_TIMEOUT, "57014");
+    works_after(HERE(f), f->db);
+}
+
+static void cancel_with_a_slow_reader(fixture *f)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_call call = TN_CALL_INIT;
+    tn_db *session = acquire(f, f->db);
+    int64_t count = 0, started = now_ms();
+
+    call.fetch = TN_FETCH_STREAM;
+    tn_rows *rows = query_with(f, session, &call, endless_rows, NULL);
+    next(f, rows);
+    canceller *c = canceller_start(f, session);
+    while (tn_next(rows))
+        if (++count % 1000 == 0)
+            sleep_ms(2);
+    canceller_stop(f, c);
+    check(f, now_ms() - started < SOON_MS);
+    check_error(f, end_rows(f, rows, &err), &err, TN_CANCELLED, "57014");
+    works_after(HERE(f), session);
+}
+
 static void timeout_in_a_transaction_aborts_it(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
@@ -292,6 +328,8 @@ static const suite_case cases[] = {
     CASE(timeout_by_configuration, TN_CAP_SQL | TN_CAP_CANCEL),
     CASE(a_call_may_take_longer_than_configured, TN_CAP_SQL),
     CASE(timeout_in_the_middle_of_rows, TN_CAP_SQL | TN_CAP_CANCEL | TN_CAP_STREAM),
+    CASE(timeout_with_a_slow_reader, TN_CAP_SQL | TN_CAP_CANCEL | TN_CAP_STREAM),
+    CASE(cancel_with_a_slow_reader, TN_CAP_SQL | TN_CAP_CANCEL | TN_CAP_STREAM),
     CASE(timeout_in_a_transaction_aborts_it, TN_CAP_SQL | TN_CAP_CANCEL | TN_CAP_TRANSACTIONS),
     CASE(timeout_within_a_savepoint,
          TN_CAP_SQL | TN_CAP_CANCEL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
