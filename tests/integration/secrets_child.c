@@ -105,6 +105,7 @@ static void use_client(const char *url)
 {
     tn_error err = TN_ERROR_INIT;
     tn_db *db = tn_client(&err);
+    bool reached = db || err.status != TN_UNAVAILABLE;
     if (db) {
         work(db);
     } else {
@@ -114,7 +115,8 @@ static void use_client(const char *url)
     if (tn_client_shutdown(&err) != TN_OK)
         show_error("tn_client_shutdown", &err);
 
-    if (!url)
+    /* This one would wait for a server that is not there: it does not ask the environment. */
+    if (!url || !reached)
         return;
     db = tn_open_url(url, &err);
     if (!db) {

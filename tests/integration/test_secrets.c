@@ -37,6 +37,7 @@ static const char *command; /* tenon, NULL: not to be tried */
 static char scratch[] = "/tmp/tenon-secrets-XXXXXX";
 static char output[MAX_OUTPUT];
 static size_t output_size;
+static int faults; /* of a case: all of its URLs are tried before it fails */
 
 /* ---- running and looking -------------------------------------------------------------------- */
 
@@ -97,11 +98,13 @@ static bool output_has_canary(void)
     return found;
 }
 
-/* What surrounds it, for whoever has to mend it. The secret is this test's own. */
+/* Shows what surrounds it, for whoever has to mend it: the secret is this test's own. */
 static void check_output(const char *name, const char *who)
 {
     if (!output_has_canary())
         return;
+    faults++;
+    print_error("%s: the canary stands in what %s wrote:\n", name, who);
     for (size_t i = 0; i < sizeof(needles) / sizeof(needles[0]); i++) {
         const char *at = memmem(output, output_size, needles[i], strlen(needles[i]));
         const char *line = at;
@@ -110,7 +113,6 @@ static void check_output(const char *name, const char *who)
         if (at)
             print_error("...%.*s\n", (int)(at - line) + 40, line);
     }
-    fail_msg("%s: the canary stands in what %s wrote", name, who);
 }
 
 /* As a child of this program, and as the command. expected: CHILD_OPENED, CHILD_REFUSED, or NULL
@@ -177,6 +179,24 @@ static void try_urls(const struct url_case *cases, size_t count)
         try_everything(cases[i].url, cases[i].expected);
     }
     unsetenv("DATABASE_URL");
+}
+
+static int begin(void **state)
+{
+    static const char *const variables[] = {"DATABASE_URL", "DATABASE_URL_FILE", "PGPASSWORD"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+        unsetenv(variables[i]);
+    setenv("TENON_NO_ENV", "1", 1);
+    faults = 0;
+    return 0;
+}
+
+/* A teardown that fails makes the case fail. */
+static int judge(void **state)
+{
+    (void)state;
+    return faults;
 }
 
 #define try_all(cases) try_urls((cases), sizeof(cases) / sizeof((cases)[0]))
@@ -332,8 +352,6 @@ static void a_file_with_the_url(void **state)
     try_everything("DATABASE_URL_FILE, broken", CHILD_REFUSED);
     setenv("DATABASE_URL", url, 1);
     try_everything("DATABASE_URL_FILE and DATABASE_URL", CHILD_REFUSED);
-    unsetenv("DATABASE_URL");
-    unsetenv("DATABASE_URL_FILE");
     remove_file("url");
 }
 
@@ -362,7 +380,6 @@ static void a_dotenv_with_the_url(void **state)
         try_everything(around[i][0], NULL);
     }
     remove_file(".env");
-    setenv("TENON_NO_ENV", "1", 1);
 }
 
 static void a_password_in_the_environment(void **state)
@@ -375,13 +392,11 @@ static void a_password_in_the_environment(void **state)
     (void)state;
     setenv("PGPASSWORD", CANARY, 1);
     try_all(cases);
-    unsetenv("PGPASSWORD");
 }
 
 static int set_up(void **state)
 {
     (void)state;
-    setenv("TENON_NO_ENV", "1", 1);
     setenv("APP_ENV", "development", 1);
     setenv("DB_LOG_LEVEL", "debug", 1);
     setenv("DB_CONNECT_RETRIES", "0", 1);
@@ -397,19 +412,16 @@ static int clean_up(void **state)
     return rmdir(scratch);
 }
 
+#define case_of(test) cmocka_unit_test_setup_teardown(test, begin, judge)
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_search_finds_a_leak),
-        cmocka_unit_test(a_password_that_is_right),
-        cmocka_unit_test(a_password_that_is_wrong),
-        cmocka_unit_test(a_server_that_is_not_there),
-        cmocka_unit_test(a_url_that_is_wrong),
-        cmocka_unit_test(a_password_that_breaks_the_url),
-        cmocka_unit_test(a_scheme_that_is_wrong),
-        cmocka_unit_test(a_file_with_the_url),
-        cmocka_unit_test(a_dotenv_with_the_url),
-        cmocka_unit_test(a_password_in_the_environment),
+        case_of(the_search_finds_a_leak),  case_of(a_password_that_is_right),
+        case_of(a_password_that_is_wrong), case_of(a_server_that_is_not_there),
+        case_of(a_url_that_is_wrong),      case_of(a_password_that_breaks_the_url),
+        case_of(a_scheme_that_is_wrong),   case_of(a_file_with_the_url),
+        case_of(a_dotenv_with_the_url),    case_of(a_password_in_the_environment),
     };
     if (argc == 2 && strcmp(argv[1], "--child") == 0)
         return secrets_child();
