@@ -244,13 +244,15 @@ static tn_status ping(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
     return call(conn, MOCK_PING, -1, deadline_ns, err);
 }
 
-static tn_status cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+static tn_status cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
+                        tn_error *err)
 {
     must(conn, conn->state == TN_CONN_BUSY, "cancel: nothing was given up");
     tn_status status = call(conn, MOCK_CANCEL, -1, deadline_ns, err);
     if (status != TN_OK)
         return status;
     conn->state = conn->in_txn ? TN_CONN_FAILED : TN_CONN_IDLE;
+    *ret_outcome = TN_OUTCOME_NOT_APPLIED;
     return TN_OK;
 }
 
