@@ -120,6 +120,7 @@ static tn_status exhausted(tn__pool *pool, int64_t waited_ms, tn_error *err)
         return TN_TIMEOUT;
     err->phase = TN_PHASE_ACQUIRE;
     err->outcome = TN_OUTCOME_NOT_APPLIED;
+    err->retry = TN_RETRY_STATEMENT;
     if (pool->last_connect_error.status != TN_OK)
         snprintf(err->detail, sizeof(err->detail), "the last connection attempt failed: %.400s",
                  pool->last_connect_error.message);

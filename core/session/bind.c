@@ -319,10 +319,13 @@ tn_status tn__bind(const tn_arglist *args, const tn_param *params, size_t n_para
     size_t count = args ? args->count : 0;
     struct binder b = {.arena = arena, .err = err};
 
-    if (count != n_params)
-        return tn_error_set(err, TN_PROTOCOL, "08P01",
-                            "the statement has %zu parameters, %zu arguments were given", n_params,
-                            count);
+    if (count != n_params) {
+        tn_error_set(err, TN_PROTOCOL, "08P01",
+                     "the statement has %zu parameters, %zu arguments were given", n_params, count);
+        if (err)
+            err->phase = TN_PHASE_BIND;
+        return TN_PROTOCOL;
+    }
     for (size_t i = 0; i < count; i++) {
         tn_value natural;
         b.number = i + 1;

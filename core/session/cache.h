@@ -24,7 +24,8 @@ typedef struct tn__cached {
     tn_stmt_info info;
     tn__stmt_word word;
     unsigned refs;
-    bool listed; /* in the table, else freed with its last reference */
+    bool used_before; /* its description may be older than the tables */
+    bool listed;      /* in the table, else freed with its last reference */
     struct tn__cached *hash_next;
     struct tn__cached *newer;
     struct tn__cached *older;

@@ -56,10 +56,13 @@ void tn__conn_settle(tn__conn *conn, int64_t grace_ms, tn_error *err)
 
     if (state == TN_CONN_BUSY) {
         int64_t deadline = tn__deadline_after_ms(tn__now_ns(), grace_ms);
+        tn_outcome outcome = TN_OUTCOME_IN_DOUBT;
         conn->host.shielded = true;
-        if (conn->driver->conn.cancel(conn->drv, deadline, NULL) != TN_OK)
+        if (conn->driver->conn.cancel(conn->drv, deadline, &outcome, NULL) != TN_OK)
             conn->discard = true;
         conn->host.shielded = false;
+        if (err)
+            err->outcome = outcome;
         state = tn__conn_state(conn);
     }
     if (state == TN_CONN_BROKEN || state == TN_CONN_BUSY)

@@ -46,6 +46,7 @@ static void clean(tn__rows *rows)
     rows->columns = NULL;
     rows->affected = -1;
     rows->tag[0] = '\0';
+    rows->missing[0] = '\0';
 }
 
 /* ---- errors ---------------------------------------------------------------------------------- */
@@ -68,6 +69,19 @@ static tn_status stick_misuse(tn__rows *rows, const char *sqlstate, const char *
 
 /* ---- open, next, close ----------------------------------------------------------------------- */
 
+tn_rows *tn__rows_failed(const tn_error *err)
+{
+    tn__rows *rows = new_rows();
+
+    if (rows == &no_memory)
+        return &no_memory.head;
+    clean(rows);
+    rows->err = *err;
+    rows->run.on.done = true;
+    stick(rows, err->status);
+    return &rows->head;
+}
+
 tn_rows *tn__rows_open(tn_db *db, const tn_call *call, const tn__sql *sql, const tn_arglist *args)
 {
     uint32_t flags = call && call->fetch == TN_FETCH_BUFFER ? 0 : TN_EXECUTE_STREAM;
@@ -75,26 +89,17 @@ tn_rows *tn__rows_open(tn_db *db, const tn_call *call, const tn__sql *sql, const
     tn_error err;
 
     tn_error_clear(&err);
-    tn_status status = tn__run_start(&run, db, call, sql, args, flags, &err);
-    tn__rows *rows = NULL;
-    if (status == TN_OK) {
-        rows = run.on.conn->spare;
-        run.on.conn->spare = NULL;
-    }
+    if (tn__run_start(&run, db, call, sql, args, flags, &err) != TN_OK)
+        return tn__rows_failed(&err);
+    tn__rows *rows = run.on.conn->spare;
+    run.on.conn->spare = NULL;
     if (!rows)
         rows = new_rows();
     if (rows == &no_memory) {
-        if (status == TN_OK)
-            tn__run_end(&run);
+        tn__run_end(&run);
         return &no_memory.head;
     }
     clean(rows);
-    if (status != TN_OK) {
-        rows->err = err;
-        rows->run.on.done = true;
-        stick(rows, status);
-        return &rows->head;
-    }
     rows->run = run;
     rows->columns = run.on.stmt->info.columns;
     rows->head.columns = (uint32_t)run.on.stmt->info.n_columns;
@@ -213,22 +218,32 @@ const char *tn_rows_tag(const tn_rows *rows)
 int tn_col(tn_rows *head, const char *name)
 {
     tn__rows *rows = inner(head);
-    char known[256] = "";
-    size_t used = 0;
 
     for (uint32_t i = 0; i < head->columns; i++)
         if (name && strcmp(rows->columns[i].name, name) == 0)
             return (int)i;
-    if (rows->status != TN_OK)
-        return -1;
-    for (uint32_t i = 0; i < head->columns && used < sizeof(known); i++)
+    if (!rows->borrowed_static)
+        tn__copy_text(rows->missing, sizeof(rows->missing), tn_str_from(name));
+    return -1;
+}
+
+/* Looking for a name is no error, reading the column that was not found is. */
+static tn_status no_such_column(tn__rows *rows, int index)
+{
+    char known[256] = "";
+    size_t used = 0;
+
+    if (index >= 0)
+        return stick(rows, tn_error_set(&rows->err, TN_DATA, "42703",
+                                        "column index %d is not within 0 to %d", index,
+                                        (int)rows->head.columns - 1));
+    for (uint32_t i = 0; i < rows->head.columns && used < sizeof(known); i++)
         used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", i ? ", " : "",
                                  rows->columns[i].name);
-    stick(rows,
-          tn_error_set(&rows->err, TN_DATA, "42703", "no column is named \"%.64s\"; there is: %s",
-                       name ? name : "", known));
+    tn_error_set(&rows->err, TN_DATA, "42703", "no column is named \"%s\"; there is: %s",
+                 rows->missing, known);
     rows->err.phase = TN_PHASE_SCAN;
-    return -1;
+    return stick(rows, TN_DATA);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -282,9 +297,7 @@ tn_status tn_read_into(tn_rows *head, int index, const tn_intolist *into)
     if (!head->row)
         return stick_misuse(rows, "24000", "reading a column: there is no row; call tn_next first");
     if (index < 0 || (uint32_t)index >= head->columns)
-        return stick(rows, tn_error_set(&rows->err, TN_DATA, "42703",
-                                        "column index %d is not within 0 to %d", index,
-                                        (int)head->columns - 1));
+        return no_such_column(rows, index);
     return read_one(rows, (size_t)index, &into->items[0]);
 }
 

@@ -10,7 +10,8 @@
 #include "session/bind.h"
 
 enum {
-    PARAMS_MAX = 65535 /* the protocol's count is 16 bits */
+    PARAMS_MAX = 65535, /* the protocol's count is 16 bits */
+    DRAIN_MS = 5000
 };
 
 tn__sql tn__sql_from(const char *text)
@@ -104,6 +105,32 @@ static tn_status bind(tn__run *run, const tn_arglist *args, tn_error *err)
     return tn__bind(args, run->on.stmt->info.params, n, &conn->bind_arena, conn->params, err);
 }
 
+static tn_status prepare_anew(tn__run *run, const tn__sql *sql, tn_error *err)
+{
+    tn__cache_drop(&run->on.conn->cache, run->on.stmt);
+    tn__cache_release(&run->on.conn->cache, run->on.stmt);
+    run->on.stmt = NULL;
+    return prepare(run, sql, err);
+}
+
+/* What a cached statement says of its placeholders may be older than the table: an argument that
+ * does not fit is held against the statement as it would be prepared now. */
+static tn_status bind_anew(tn__run *run, const tn__sql *sql, const tn_arglist *args,
+                           tn_status status, tn_error *err)
+{
+    tn_error fresh = TN_ERROR_INIT;
+
+    if (status != TN_DATA || !run->on.stmt->used_before ||
+        tn__conn_state(run->on.conn) == TN_CONN_FAILED)
+        return status;
+    tn_status again = prepare_anew(run, sql, &fresh);
+    if (again == TN_OK)
+        again = bind(run, args, &fresh);
+    if (again != TN_OK && err)
+        *err = fresh;
+    return again;
+}
+
 /* The text's statement is prepared anew when the server has lost it; within a transaction that has
  * failed by then it is only forgotten, so that a retry finds a good one. */
 static tn_status execute(tn__run *run, const tn__sql *sql, const tn_arglist *args, uint32_t flags,
@@ -115,39 +142,49 @@ static tn_status execute(tn__run *run, const tn__sql *sql, const tn_arglist *arg
     for (;;) {
         tn_status status = bind(run, args, err);
         if (status != TN_OK)
+            status = bind_anew(run, sql, args, status, err);
+        if (status != TN_OK)
             return status;
+        run->on.stmt->used_before = true;
         status = conn->driver->cursor.execute(run->on.stmt->drv, conn->params,
                                               run->on.stmt->info.n_params, flags, run->deadline_ns,
                                               &run->on.cursor, err);
         if (status != TN_DRIVER_STALE)
             return status;
-        tn__cache_drop(&conn->cache, run->on.stmt);
-        if (!again)
-            return err && err->status ? err->status : TN_FAILED;
+        if (!again) {
+            tn__cache_drop(&conn->cache, run->on.stmt);
+            return err->status != TN_OK ? err->status : TN_FAILED;
+        }
         again = false;
-        tn__cache_release(&conn->cache, run->on.stmt);
-        run->on.stmt = NULL;
-        status = prepare(run, sql, err);
+        status = prepare_anew(run, sql, err);
         if (status != TN_OK)
             return status;
     }
 }
 
-/* An autocommit statement that was sent and whose answer was lost may have been applied. */
+/* An autocommit statement that was sent and whose answer never came may have been applied. In a
+ * transaction it goes with the transaction, and one that reads leaves nothing behind. */
 static void judge_outcome(const tn__run *run, bool read_only, tn_error *err)
 {
-    if (!err || err->status != TN_LOST || run->db->kind == TN__DB_TXN)
+    if (!err || (err->outcome != TN_OUTCOME_IN_DOUBT && err->status != TN_LOST))
         return;
-    if (read_only)
+    if (run->db->kind == TN__DB_TXN) {
+        err->outcome = TN_OUTCOME_NOT_APPLIED;
+        return;
+    }
+    if (read_only) {
+        err->outcome = TN_OUTCOME_NOT_APPLIED;
         err->retry = TN_RETRY_STATEMENT;
-    else
-        err->retry = err->outcome == TN_OUTCOME_IN_DOUBT ? TN_RETRY_NO : err->retry;
+    } else if (err->outcome == TN_OUTCOME_IN_DOUBT) {
+        err->retry = TN_RETRY_NO;
+    }
 }
 
 /* After a failure: nothing of the execution remains on the connection, which is held on. */
 static void clean_up(tn__run *run, tn_error *err)
 {
     tn__conn *conn = run->on.conn;
+    bool read_only = run->on.stmt && (run->on.stmt->info.flags & TN_STMT_READ_ONLY);
 
     log_end(run, err && err->sqlstate[0] ? err->sqlstate : "failed");
     tn__portal_close(&run->on);
@@ -155,14 +192,12 @@ static void clean_up(tn__run *run, tn_error *err)
         return;
     tn__conn_settle(conn, tn__db_grace_ms(run->db), err);
     tn__host_end(&conn->host);
+    judge_outcome(run, read_only, err);
 }
 
 static void abandon(tn__run *run, tn_error *err)
 {
-    bool read_only = run->on.stmt && (run->on.stmt->info.flags & TN_STMT_READ_ONLY);
-
     clean_up(run, err);
-    judge_outcome(run, read_only, err);
     give_connection(run);
     tn__db_leave(run->db);
 }
@@ -192,6 +227,8 @@ static tn_status begin(tn__run *run, tn_db *db, const tn_call *call, const tn__s
         tn__db_leave(db);
         return status;
     }
+    run->in_transaction = db->kind == TN__DB_TXN || (db->kind == TN__DB_SESSION &&
+                                                     tn__conn_state(run->on.conn) != TN_CONN_IDLE);
     tn__host_begin(&run->on.conn->host);
     return TN_OK;
 }
@@ -236,6 +273,16 @@ tn_status tn__run_prepare(tn__run *run, tn_db *db, const tn__sql *sql, tn_error 
 
 /* ---- fetch and end --------------------------------------------------------------------------- */
 
+/* COMMIT as SQL text on a session: a server that rolls back instead calls that a success. */
+static tn_status check_commit(const tn__run *run, tn_error *err)
+{
+    if (!run->batch.done || run->on.stmt->word != TN__STMT_COMMIT || !run->batch.tag ||
+        strcmp(run->batch.tag, "ROLLBACK") != 0)
+        return TN_OK;
+    return tn_error_set(err, TN_ABORTED, "25P02",
+                        "COMMIT was answered by ROLLBACK: the transaction had failed");
+}
+
 tn_status tn__run_fetch(tn__run *run, tn_error *err)
 {
     tn__conn *conn = run->on.conn;
@@ -248,11 +295,28 @@ tn_status tn__run_fetch(tn__run *run, tn_error *err)
     else
         status = conn->driver->cursor.fetch(run->on.cursor, run->deadline_ns, &run->batch, err);
     if (status == TN_OK)
+        status = check_commit(run, err);
+    if (status == TN_OK)
         run->rows += run->batch.rows;
     else
         clean_up(run, err);
     tn__db_leave(run->db);
     return status;
+}
+
+/* In a transaction a statement that is cancelled takes the transaction with it, so the rows that
+ * nobody wants are read to their end instead, for a while. */
+static void drain(tn__run *run)
+{
+    tn__conn *conn = run->on.conn;
+    int64_t limit = tn__deadline_after_ms(tn__now_ns(), DRAIN_MS);
+
+    if (conn->attached != &run->on || run->on.done || !run->in_transaction)
+        return;
+    run->deadline_ns = tn__deadline_min(run->deadline_ns, limit);
+    while (run->on.cursor && !run->batch.done)
+        if (tn__run_fetch(run, NULL) != TN_OK)
+            return;
 }
 
 void tn__run_finish(tn__run *run)
@@ -262,6 +326,7 @@ void tn__run_finish(tn__run *run)
     if (!conn)
         return;
     log_end(run, "ok");
+    drain(run);
     tn__portal_close(&run->on);
     /* Rows that were read into memory may end while others occupy the connection. */
     if (conn->attached)

@@ -25,6 +25,7 @@ typedef struct tn__run {
     int64_t started_ns; /* 0: nobody reads the query log */
     tn_batch batch;     /* what was fetched last */
     uint64_t rows;      /* fetched so far, for the log */
+    bool in_transaction;
 } tn__run;
 
 tn__sql tn__sql_from(const char *text);

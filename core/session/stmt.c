@@ -17,6 +17,7 @@ enum { DESCRIPTION_MAX = 1 << 24 };
 
 struct tn_stmt {
     tn_db *db;
+    const tn__provider *provider; /* the client's, also when db has ended */
     tn__sql sql;
     tn_param *params;
     size_t n_params;
@@ -62,6 +63,7 @@ static tn_stmt *new_stmt(tn_db *db, const tn__run *run)
     if (!stmt)
         return NULL;
     stmt->db = db;
+    stmt->provider = db->provider;
     tn__arena_init(&stmt->arena, DESCRIPTION_MAX);
     stmt->sql = (tn__sql){.text = strndup(run->on.stmt->text, run->on.stmt->len),
                           .len = run->on.stmt->len,
@@ -109,20 +111,40 @@ const tn_column *tn_stmt_column(const tn_stmt *stmt, size_t index)
     return index < stmt->n_columns ? &stmt->columns[index] : NULL;
 }
 
+/* The description is of one database: on another the same text may mean something else. */
+static tn_status check_client(const tn_stmt *stmt, const tn_db *db, tn_error *err)
+{
+    if (!db || db->magic != TN__DB_MAGIC || db->provider == stmt->provider)
+        return TN_OK;
+    return tn_error_set(err, TN_MISUSE, NULL, "the statement was prepared on another client");
+}
+
 tn_rows *tn_stmt_query(tn_stmt *stmt, tn_db *db, const tn_call *call, const tn_arglist *args)
 {
+    tn_error err = TN_ERROR_INIT;
+
+    if (check_client(stmt, db, &err) != TN_OK)
+        return tn__rows_failed(&err);
     return tn__rows_open(db ? db : stmt->db, call, &stmt->sql, args);
 }
 
 tn_status tn_stmt_get(tn_stmt *stmt, tn_db *db, const tn_call *call, const tn_arglist *args,
                       const tn_intolist *into, tn_error *err)
 {
+    tn_status status = check_client(stmt, db, err);
+
+    if (status != TN_OK)
+        return status;
     return tn__query_get(db ? db : stmt->db, call, &stmt->sql, args, into, err);
 }
 
 tn_status tn_stmt_exec(tn_stmt *stmt, tn_db *db, const tn_call *call, const tn_arglist *args,
                        int64_t *ret_affected, tn_error *err)
 {
+    tn_status status = check_client(stmt, db, err);
+
+    if (status != TN_OK)
+        return status;
     return tn__query_exec(db ? db : stmt->db, call, &stmt->sql, args, ret_affected, err);
 }
 

@@ -222,7 +222,7 @@ static tn_status send_request(tn_driver_conn *conn, int64_t deadline_ns, tn_erro
 #endif
 
 /* Is the answer complete already? Then there is nothing to cancel. */
-static bool answered(tn_driver_conn *conn)
+static bool answered(tn_driver_conn *conn, tn_outcome *ret_outcome)
 {
     if (!PQconsumeInput(conn->pg))
         conn->broken = true;
@@ -231,6 +231,10 @@ static bool answered(tn_driver_conn *conn)
         PGresult *result = PQgetResult(conn->pg);
         ExecStatusType kind = PQresultStatus(result);
         conn->pending = result != NULL;
+        if (kind == PGRES_COMMAND_OK || kind == PGRES_TUPLES_OK)
+            *ret_outcome = TN_OUTCOME_APPLIED;
+        else if (kind == PGRES_FATAL_ERROR && result)
+            *ret_outcome = TN_OUTCOME_NOT_APPLIED;
         if (PQstatus(conn->pg) != CONNECTION_OK)
             conn->broken = true;
         PQclear(result);
@@ -240,11 +244,16 @@ static bool answered(tn_driver_conn *conn)
     return !conn->pending;
 }
 
-tn_status pg_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+tn_status pg_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
+                    tn_error *err)
 {
+    tn_outcome outcome = TN_OUTCOME_NOT_APPLIED;
+
     conn->committing = false;
-    if (!conn->broken && (!conn->pending || answered(conn)))
+    if (!conn->broken && (!conn->pending || answered(conn, &outcome))) {
+        *ret_outcome = outcome;
         return TN_OK;
+    }
     if (conn->broken)
         return pg_fail_lost(conn, TN_PHASE_NONE, err);
     /* What is half sent goes out first: a request that finds the server reading is ignored. */
@@ -252,9 +261,11 @@ tn_status pg_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
     if (status == TN_OK)
         status = send_request(conn, deadline_ns, err);
     if (status == TN_OK)
-        status = pg_drain(conn, deadline_ns, err);
+        status = pg_drain(conn, deadline_ns, &outcome, err);
     /* Nobody knows what a request under way would hit: never used again. */
     if (status != TN_OK)
         conn->broken = true;
+    else
+        *ret_outcome = outcome;
     return status;
 }

@@ -207,7 +207,8 @@ static tn_status drain_pipeline(tn_driver_conn *conn, int64_t deadline_ns, tn_er
     return TN_OK;
 }
 
-tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
+                   tn_error *err)
 {
     tn_status status = flush(conn, TN_PHASE_NONE, deadline_ns, err);
     if (status != TN_OK)
@@ -222,5 +223,7 @@ tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
         return kit_fail(conn->host, err, status == TN_OK ? TN_LOST : status, TN_PHASE_NONE, NULL,
                         "the statement's answer did not end in time");
     }
+    if (status == TN_OK)
+        *ret_outcome = TN_OUTCOME_APPLIED;
     return TN_OK;
 }

@@ -111,7 +111,8 @@ tn_status pg_finish(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, P
 tn_status pg_command(tn_driver_conn *conn, const char *sql, tn_phase phase, int64_t deadline_ns,
                      PGresult **ret_last, tn_error *err);
 /* Reads and forgets whatever is pending. */
-tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
+                   tn_error *err);
 /* Call before each use of an idle wire: refuses a broken or busy connection. */
 tn_status pg_ready(tn_driver_conn *conn, tn_phase phase, tn_error *err);
 /* What is sent next would be lost with this outcome. */
@@ -145,7 +146,8 @@ tn_status pg_session_setup(tn_driver_conn *conn, int64_t deadline_ns, tn_error *
 void pg_describe_endpoint(tn_driver_conn *conn);
 
 /* cancel.c */
-tn_status pg_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+tn_status pg_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
+                    tn_error *err);
 
 /* error.c */
 tn_status pg_fail_result(tn_driver_conn *conn, const PGresult *result, tn_phase phase,

@@ -267,11 +267,13 @@ tn_status lite_conn_ping(tn_driver_conn *conn, int64_t deadline_ns, tn_error *er
 }
 
 /* A statement runs only within a call: nothing is left to be cancelled. */
-tn_status lite_conn_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+tn_status lite_conn_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
+                           tn_error *err)
 {
     (void)conn;
     (void)deadline_ns;
     (void)err;
+    *ret_outcome = TN_OUTCOME_NOT_APPLIED;
     return TN_OK;
 }
 

@@ -144,7 +144,8 @@ tn_status lite_conn_open(tn_driver_source *source, tn_host_conn *host_conn, int6
                          tn_driver_conn **ret, tn_error *err);
 void lite_conn_close(tn_driver_conn *conn);
 tn_status lite_conn_ping(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
-tn_status lite_conn_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+tn_status lite_conn_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
+                           tn_error *err);
 tn_status lite_conn_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 tn_conn_state lite_conn_state(const tn_driver_conn *conn);
 void lite_conn_info(tn_driver_conn *conn, tn_conn_info *ret);

@@ -113,11 +113,13 @@ static tn_status ping(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 }
 
 /* Only called in state TN_CONN_BUSY, which this driver never has. */
-static tn_status cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+static tn_status cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
+                        tn_error *err)
 {
     (void)conn;
     (void)deadline_ns;
     (void)err;
+    *ret_outcome = TN_OUTCOME_NOT_APPLIED;
     return TN_OK;
 }
 
@@ -435,7 +437,8 @@ TN_DRIVER_EXPORT const tn_module tn_driver_module = {
     .abi_major = TN_DRIVER_ABI_MAJOR,
     .abi_minor = TN_DRIVER_ABI_MINOR,
     .least_host_minor = 0, /* raise it when you call a host service of a later minor */
-    .capabilities = TN_CAP_SAVEPOINTS | TN_CAP_NUMERIC_EXACT | TN_CAP_ARRAYS | TN_CAP_STREAM,
+    .capabilities = TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS | TN_CAP_NUMERIC_EXACT |
+                    TN_CAP_ARRAYS | TN_CAP_STREAM,
     .name = "template",
     .version = TN_VERSION_STRING,
     .schemes = schemes,

@@ -187,9 +187,12 @@ typedef struct tn_conn_ops {
 
     /* Mandatory: called in state TN_CONN_BUSY by the thread that owns the connection: ends the
      * statement that was given up and reads its answer to the end, so that no later statement can
-     * be hit (fenced). On success the state is idle or in (failed) transaction; on failure the host
-     * destroys the connection. A driver that is never busy returns TN_OK. */
-    tn_status (*cancel)(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+     * be hit (fenced). On success the state is idle or in (failed) transaction, and *ret_outcome
+     * says what became of the statement: TN_OUTCOME_NOT_APPLIED, or TN_OUTCOME_APPLIED when it had
+     * ended well before it could be cancelled. On failure the host destroys the connection. A
+     * driver that is never busy returns TN_OK. */
+    tn_status (*cancel)(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
+                        tn_error *err);
 
     /* Mandatory: rolls back what is open and undoes session state where it is known to have been
      * changed. On success the state is TN_CONN_IDLE; on failure the host destroys the connection.
