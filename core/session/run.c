@@ -292,6 +292,8 @@ tn_status tn__run_fetch(tn__run *run, tn_error *err)
         return status;
     if (tn__host_cancelled(&conn->host))
         status = tn_error_set(err, TN_CANCELLED, "57014", "cancelled on request");
+    else if (run->deadline_ns != TN_NO_DEADLINE && tn__now_ns() >= run->deadline_ns)
+        status = tn_error_set(err, TN_TIMEOUT, "57014", "deadline passed");
     else
         status = conn->driver->cursor.fetch(run->on.cursor, run->deadline_ns, &run->batch, err);
     if (status == TN_OK)

@@ -216,13 +216,8 @@ static bool try_again(tn_driver_conn *conn, trip *t, const char *sql)
 static tn_status ask_server(tn_driver_conn *conn, tn_driver_stmt *stmt, int64_t deadline_ns,
                             PGresult **ret, tn_error *err)
 {
-    pg_doomed *closed = find_doomed(conn, stmt->name);
     trip t = {.name = stmt->name, .sql = stmt->sql.ptr};
 
-    if (closed && !closed->stale) {
-        forget_doomed(conn, closed); /* closed here, still good there */
-        t.sql = NULL;
-    }
     for (int attempt = 1;; attempt++) {
         tn_status status = make_trip(conn, &t, deadline_ns, err);
         if (status != TN_OK)
