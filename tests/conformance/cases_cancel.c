@@ -23,6 +23,12 @@ static tn_call call_of(int64_t timeout_ms)
     return call;
 }
 
+/* Reading goes on although it should have ended: a case gives up rather than read to the end. */
+static bool too_late(int64_t count, int64_t started)
+{
+    return count % 1000 == 0 && now_ms() - started > SOON_MS;
+}
+
 static void works_after(fixture *f, tn_db *db)
 {
     for (int i = 0; i < 20; i++)
@@ -94,10 +100,8 @@ static void timeout_in_the_middle_of_rows(fixture *f)
 
     call.fetch = TN_FETCH_STREAM;
     tn_rows *rows = query_with(f, f->db, &call, endless_rows, NULL);
-    while (tn_next(rows)) {
-        count++;
+    while (tn_next(rows) && !too_late(++count, started))
         check_int(f, tn_row_int64(rows, 0), count);
-    }
     check(f, now_ms() - started < SOON_MS);
     close_fails(f, rows, TN_TIMEOUT, "57014");
     check(f, count < 20000000);
@@ -112,8 +116,8 @@ static void timeout_with_a_slow_reader(fixture *f)
 
     call.fetch = TN_FETCH_STREAM;
     tn_rows *rows = query_with(f, f->db, &call, endless_rows, NULL);
-    while (tn_next(rows))
-        if (++count % 1000 == 0)
+    while (tn_next(rows) && !too_late(++count, started))
+        if (count % 1000 == 0)
             sleep_ms(2);
     check(f, now_ms() - started < SOON_MS);
     close_fails(f, rows, TN_TIMEOUT, "57014");
@@ -131,8 +135,8 @@ static void cancel_with_a_slow_reader(fixture *f)
     tn_rows *rows = query_with(f, session, &call, endless_rows, NULL);
     next(f, rows);
     canceller *c = canceller_start(f, session);
-    while (tn_next(rows))
-        if (++count % 1000 == 0)
+    while (tn_next(rows) && !too_late(++count, started))
+        if (count % 1000 == 0)
             sleep_ms(2);
     canceller_stop(f, c);
     check(f, now_ms() - started < SOON_MS);
@@ -247,14 +251,14 @@ static void cancel_while_reading_rows(fixture *f)
     tn_error err = TN_ERROR_INIT;
     tn_call call = TN_CALL_INIT;
     tn_db *session = acquire(f, f->db);
-    int64_t count = 0;
+    int64_t count = 0, started = now_ms();
 
     call.fetch = TN_FETCH_STREAM;
     tn_rows *rows = query_with(f, session, &call, endless_rows, NULL);
     next(f, rows);
     canceller *c = canceller_start(f, session);
-    while (tn_next(rows))
-        count++;
+    while (tn_next(rows) && !too_late(++count, started))
+        ;
     canceller_stop(f, c);
     check_error(f, end_rows(f, rows, &err), &err, TN_CANCELLED, "57014");
     check(f, count < 20000000);
