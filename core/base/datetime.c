@@ -139,7 +139,7 @@ static char *format_instant(int64_t us, const char *zone, char *buf)
     c = civil_from_days(days);
     at = put_date(buf, c);
     *at++ = ' ';
-    at = put_time(at, us - days * US_PER_DAY);
+    at = put_time(at, us % US_PER_DAY + (us % US_PER_DAY < 0 ? US_PER_DAY : 0));
     at = put_text(at, zone);
     put_text(at, c.year > 0 ? "" : " BC");
     return buf;

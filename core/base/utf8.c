@@ -72,8 +72,8 @@ size_t tn__utf8_cut(const char *ptr, size_t len, size_t max)
 
     if (len <= max)
         return len;
-    for (int back = 0; back < 4 && at > 0; back++, at--)
-        if (!is_continuation((unsigned char)ptr[at]))
+    for (int back = 0; back < 4; back++, at--)
+        if (!at || !is_continuation((unsigned char)ptr[at]))
             return at;
     return max; /* not UTF-8: any place is as good */
 }

@@ -91,10 +91,11 @@ static bool is_secret_word(tn_str s)
     static const char *const words[] = {"pass", "pwd", "secret", "token", "credential"};
     char room[256];
 
-    if (s.len > sizeof(room))
-        return true;
-    if (s.len)
+    if (find(s, 0, '%') < s.len) {
+        if (s.len > sizeof(room))
+            return true;
         s = decode_all(s, room);
+    }
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (contains(s, words[i]))
             return true;
@@ -242,23 +243,29 @@ static bool looks_like_password(tn_str s)
     return !plain_rest(s) && find(s, 0, ':') < s.len;
 }
 
-/* Behind "://". */
+/* Behind "://". libpq ends the password at the first '@' if no '/' comes before it. An author who
+ * did not escape it meant the last one: all in front of that is hidden, and where both readings
+ * make sense the rest as well, for it may be the wrong host. */
 static void put_authority(tn__buf *out, tn_str s)
 {
-    size_t at = find(s, 0, '@'), slash = find(s, 0, '/'), user = 0;
+    size_t at = find(s, 0, '@'), last = behind_last(s, '@'), slash = find(s, 0, '/');
+    bool user = at < slash, several = user ? last > at + 1 : last > 0;
+    tn_str behind_first = slice(s, user ? at + 1 : 0, s.len);
 
-    if (at < slash)
-        user = plain_rest(slice(s, at + 1, s.len)) ? at + 1 : behind_last(s, '@');
-    else if (at < s.len && !plain_rest(s))
-        user = behind_last(s, '@');
-    if (user) {
-        put_user(out, slice(s, 0, user - 1));
+    if (several && !user && find(s, 0, ':') > find(s, 0, '?') && plain_rest(s)) {
+        put_rest(out, s); /* an '@' in a value, and no ':' for a password to stand behind */
+    } else if (last) {
+        put_user(out, slice(s, 0, last - 1));
         tn__buf_putc(out, '@');
+        if (several && plain_rest(behind_first))
+            tn__buf_puts(out, HIDDEN);
+        else
+            put_rest(out, slice(s, last, s.len));
     } else if (looks_like_password(s)) {
-        put_user(out, slice(s, 0, find(s, 0, '/')));
-        return;
+        put_user(out, slice(s, 0, slash));
+    } else {
+        put_rest(out, s);
     }
-    put_rest(out, slice(s, user, s.len));
 }
 
 /* Behind "scheme:" without slashes: a path, or an author who forgot them. */
@@ -267,12 +274,11 @@ static void put_path(tn__buf *out, tn_str s)
     size_t query = find(s, 0, '?'), last = behind_last(s, '@'), colon = find(s, 0, ':');
     tn_str path = slice(s, 0, query);
 
-    if (last > query && !plain_query(slice(s, query + 1, s.len))) {
-        tn__buf_puts(out, HIDDEN); /* a '?' within a password */
+    if (last > query) {
+        tn__buf_puts(out, HIDDEN); /* a '?' within a password, or an '@' within a value */
         return;
     }
-    last = behind_last(path, '@');
-    if (last && colon < last) {
+    if (last) {
         tn__buf_puts(out, HIDDEN "@");
         put_rest(out, slice(s, last, s.len));
         return;
@@ -280,12 +286,11 @@ static void put_path(tn__buf *out, tn_str s)
     if (colon < path.len && !contains(path, ":memory:")) {
         tn__buf_str(out, slice(s, 0, colon));
         tn__buf_puts(out, ":" HIDDEN);
-        path = slice(s, query, query);
     } else if (find(path, 0, '=') < path.len && is_secret_word(path)) {
         tn__buf_puts(out, HIDDEN);
-        path = slice(s, query, query);
+    } else {
+        tn__buf_str(out, path);
     }
-    tn__buf_str(out, path);
     if (query < s.len)
         put_query(out, slice(s, query + 1, s.len));
 }
