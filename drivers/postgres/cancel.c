@@ -222,7 +222,7 @@ static tn_status send_request(tn_driver_conn *conn, int64_t deadline_ns, tn_erro
 #endif
 
 /* Is the answer complete already? Then there is nothing to cancel. */
-static bool answered(tn_driver_conn *conn, tn_outcome *ret_outcome)
+static bool answered(tn_driver_conn *conn)
 {
     if (!PQconsumeInput(conn->pg))
         conn->broken = true;
@@ -230,11 +230,8 @@ static bool answered(tn_driver_conn *conn, tn_outcome *ret_outcome)
            !PQisBusy(conn->pg)) {
         PGresult *result = PQgetResult(conn->pg);
         ExecStatusType kind = PQresultStatus(result);
+        pg_judge(conn, result);
         conn->pending = result != NULL;
-        if (kind == PGRES_COMMAND_OK || kind == PGRES_TUPLES_OK)
-            *ret_outcome = TN_OUTCOME_APPLIED;
-        else if (kind == PGRES_FATAL_ERROR && result)
-            *ret_outcome = TN_OUTCOME_NOT_APPLIED;
         if (PQstatus(conn->pg) != CONNECTION_OK)
             conn->broken = true;
         PQclear(result);
@@ -244,28 +241,33 @@ static bool answered(tn_driver_conn *conn, tn_outcome *ret_outcome)
     return !conn->pending;
 }
 
-tn_status pg_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
-                    tn_error *err)
+static tn_status end_statement(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
-    tn_outcome outcome = TN_OUTCOME_NOT_APPLIED;
-
-    conn->committing = false;
-    if (!conn->broken && (!conn->pending || answered(conn, &outcome))) {
-        *ret_outcome = outcome;
-        return TN_OK;
-    }
-    if (conn->broken)
-        return pg_fail_lost(conn, TN_PHASE_NONE, err);
     /* What is half sent goes out first: a request that finds the server reading is ignored. */
     tn_status status = pg_sent(conn, 1, TN_PHASE_NONE, deadline_ns, err);
+
     if (status == TN_OK)
         status = send_request(conn, deadline_ns, err);
     if (status == TN_OK)
-        status = pg_drain(conn, deadline_ns, &outcome, err);
-    /* Nobody knows what a request under way would hit: never used again. */
-    if (status != TN_OK)
-        conn->broken = true;
-    else
-        *ret_outcome = outcome;
+        status = pg_drain(conn, deadline_ns, err);
     return status;
+}
+
+tn_status pg_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
+                    tn_error *err)
+{
+    conn->committing = false;
+    if (!conn->broken && conn->pending && !answered(conn)) {
+        tn_status status = end_statement(conn, deadline_ns, err);
+        if (status != TN_OK) {
+            /* Nobody knows what a request under way would hit: never used again. */
+            conn->broken = true;
+            return status;
+        }
+    }
+    if (conn->broken)
+        return pg_fail_lost(conn, TN_PHASE_NONE, err);
+    if (ret_outcome)
+        *ret_outcome = conn->failed ? TN_OUTCOME_NOT_APPLIED : TN_OUTCOME_APPLIED;
+    return TN_OK;
 }

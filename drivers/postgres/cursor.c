@@ -94,6 +94,7 @@ void pg_cursor_close(tn_driver_cursor *cursor)
             conn->broken = true;
         while (!conn->broken && conn->pending && !PQisBusy(conn->pg)) {
             PGresult *result = PQgetResult(conn->pg);
+            pg_judge(conn, result);
             conn->pending = result != NULL;
             conn->broken = PQstatus(conn->pg) != CONNECTION_OK;
             PQclear(result);

@@ -3,6 +3,8 @@
  * The wire: sending, waiting, reading results. The host waits; libpq only ever reads and writes
  * what is possible at once.
  */
+#include <string.h>
+
 #include "kit/kit.h"
 #include "postgres/pg.h"
 
@@ -72,6 +74,7 @@ tn_status pg_sent(tn_driver_conn *conn, int sent, tn_phase phase, int64_t deadli
                   tn_error *err)
 {
     if (sent) {
+        conn->failed = conn->failed && conn->pending;
         conn->pending = true;
         return flush(conn, phase, deadline_ns, err);
     }
@@ -82,6 +85,24 @@ tn_status pg_sent(tn_driver_conn *conn, int sent, tn_phase phase, int64_t deadli
         return pg_fail_lost(conn, phase, err);
     conn->broken = true;
     return kit_nomem(conn->host, err, phase);
+}
+
+static bool is_error(const PGresult *result)
+{
+    switch (PQresultStatus(result)) {
+    case PGRES_FATAL_ERROR:
+    case PGRES_BAD_RESPONSE:
+    case PGRES_NONFATAL_ERROR: return true;
+    default: return false;
+    }
+}
+
+void pg_judge(tn_driver_conn *conn, const PGresult *result)
+{
+    if (!result)
+        return;
+    if (is_error(result) || strcmp(PQcmdStatus((PGresult *)(uintptr_t)result), "ROLLBACK") == 0)
+        conn->failed = true;
 }
 
 tn_status pg_result(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, PGresult **ret,
@@ -95,19 +116,10 @@ tn_status pg_result(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, P
             return pg_fail_lost(conn, phase, err);
     }
     *ret = PQgetResult(conn->pg);
+    pg_judge(conn, *ret);
     if (!*ret && !conn->syncs)
         conn->pending = false;
     return TN_OK;
-}
-
-static bool is_error(const PGresult *result)
-{
-    switch (PQresultStatus(result)) {
-    case PGRES_FATAL_ERROR:
-    case PGRES_BAD_RESPONSE:
-    case PGRES_NONFATAL_ERROR: return true;
-    default: return false;
-    }
 }
 
 /* A COPY that nobody feeds or reads is ended, so that the connection is good again. */
@@ -204,11 +216,11 @@ static tn_status drain_pipeline(tn_driver_conn *conn, int64_t deadline_ns, tn_er
     if (!PQexitPipelineMode(conn->pg))
         return pg_fail_protocol(conn, TN_PHASE_NONE, err, "the pipeline could not be ended");
     conn->pending = false;
+    conn->failed = true; /* nothing of a pipeline is run */
     return TN_OK;
 }
 
-tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
-                   tn_error *err)
+tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
     tn_status status = flush(conn, TN_PHASE_NONE, deadline_ns, err);
     if (status != TN_OK)
@@ -223,7 +235,5 @@ tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_ou
         return kit_fail(conn->host, err, status == TN_OK ? TN_LOST : status, TN_PHASE_NONE, NULL,
                         "the statement's answer did not end in time");
     }
-    if (status == TN_OK)
-        *ret_outcome = TN_OUTCOME_APPLIED;
     return TN_OK;
 }

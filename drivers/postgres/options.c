@@ -112,7 +112,7 @@ static tn_status check_parameters(const tn_driver_source *source, tn_error *err)
 {
     TN__AUTO_STRING list = nowhere_list(source->hosts.count);
     const char *const keywords[] = {"dbname", "host", "hostaddr", "passfile", NULL};
-    const char *const values[] = {source->url, list, list, "/dev/null", NULL};
+    const char *const values[] = {source->url, list, list, NOWHERE, NULL};
     char text[256];
 
     if (!list)

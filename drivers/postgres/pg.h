@@ -76,6 +76,7 @@ struct tn_driver_conn {
     bool broken;
     bool pending;          /* something was sent whose answer was not read to the end */
     bool committing;       /* what is pending is a COMMIT */
+    bool failed;           /* an error of what is pending was read, or the tag ROLLBACK */
     bool dirty;            /* session state was changed */
     bool dirty_statements; /* statements were prepared by SQL */
     uint32_t syncs;        /* of a pipeline, still to be read */
@@ -110,9 +111,10 @@ tn_status pg_finish(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, P
 /* A command without parameters, answered whole. */
 tn_status pg_command(tn_driver_conn *conn, const char *sql, tn_phase phase, int64_t deadline_ns,
                      PGresult **ret_last, tn_error *err);
-/* Reads and forgets whatever is pending. */
-tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
-                   tn_error *err);
+/* Keeps in conn->failed what this result says of the statement. */
+void pg_judge(tn_driver_conn *conn, const PGresult *result);
+/* Reads and forgets whatever is pending; conn->failed tells how it ended. */
+tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 /* Call before each use of an idle wire: refuses a broken or busy connection. */
 tn_status pg_ready(tn_driver_conn *conn, tn_phase phase, tn_error *err);
 /* What is sent next would be lost with this outcome. */
