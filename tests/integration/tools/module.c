@@ -96,6 +96,13 @@ static tn_status on_conn(tn_driver_conn *conn, int64_t deadline_ns, tn_error *er
     return operation();
 }
 
+static tn_status cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
+                        tn_error *err)
+{
+    (void)ret_outcome;
+    return on_conn(conn, deadline_ns, err);
+}
+
 static tn_conn_state state(const tn_driver_conn *conn)
 {
     (void)conn;
@@ -169,7 +176,7 @@ static const tn_conn_ops conn_ops = {
     .close = close_conn,
 #endif
     .ping = on_conn,
-    .cancel = on_conn,
+    .cancel = cancel,
     .reset = on_conn,
     .state = state,
     .info = info,
