@@ -78,17 +78,23 @@ add_counts() {
     show_skips "$name" "$counts"
 }
 
-# Of each failed test the end of what it printed.
+# Of each failed test what it said of its failed cases (TAP), else the end of what it printed.
 show_failures() {
     local name=$1 test
     for test in $(awk -F'\t' '$1 == "F" { print $2 }' "$2" | sort -u | head -n 10); do
         say "  FAILED $test"
         awk -v t="$test" '
-            $0 ~ "^[0-9]+/[0-9]+ Testing: " { sub(/^[^:]*: /, ""); mine = $0 == t; next }
+            /^[0-9]+\/[0-9]+ Testing: / { sub(/^[^:]*: /, ""); mine = $0 == t; next }
             mine && /^Output:$/ { on = 1; next }
             /^<end of output>$/ { on = 0 }
-            on { print }' "$logs/$name-output.log" | tail -n 30 | sed 's/^/    /'
+            on { print }' "$logs/$name-output.log" >"$logs/one-test.txt"
+        if grep -q '^not ok' "$logs/one-test.txt"; then
+            awk '/^not ok/ { on = 1 } /^ok/ { on = 0 } on' "$logs/one-test.txt" | head -n 30
+        else
+            tail -n 25 "$logs/one-test.txt"
+        fi | cut -c1-300 | sed 's/^/    /'
     done
+    rm -f "$logs/one-test.txt"
     say "    whole log: $logs/$name-output.log"
 }
 
