@@ -39,20 +39,20 @@ static void works_after(fixture *f, tn_db *db)
 static void timeout_of_a_call(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
-    tn_call call = call_of(300);
+    tn_call call = call_of(150);
     const char *text = long_statement(f);
     int64_t started = now_ms();
 
     check_error(f, tn_exec_with(f->db, &call, text, NULL, NULL, &err), &err, TN_TIMEOUT, "57014");
     int64_t took = now_ms() - started;
-    check(f, took >= 250 && took < SOON_MS);
+    check(f, took >= 100 && took < SOON_MS);
     works_after(HERE(f), f->db);
 }
 
 static void timeout_on_a_session_keeps_it(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
-    tn_call call = call_of(200);
+    tn_call call = call_of(100);
     const char *text = long_statement(f);
     tn_db *session = acquire(f, f->db);
 
@@ -95,7 +95,7 @@ static void a_call_may_take_longer_than_configured(fixture *f)
 
 static void timeout_in_the_middle_of_rows(fixture *f)
 {
-    tn_call call = call_of(300);
+    tn_call call = call_of(150);
     int64_t count = 0, started = now_ms();
 
     call.fetch = TN_FETCH_STREAM;
@@ -111,7 +111,7 @@ static void timeout_in_the_middle_of_rows(fixture *f)
 /* Rows stand ready whenever the reader comes for more, so nobody ever waits: the deadline holds. */
 static void timeout_with_a_slow_reader(fixture *f)
 {
-    tn_call call = call_of(300);
+    tn_call call = call_of(150);
     int64_t count = 0, started = now_ms();
 
     call.fetch = TN_FETCH_STREAM;
@@ -147,7 +147,7 @@ static void cancel_with_a_slow_reader(fixture *f)
 static void timeout_in_a_transaction_aborts_it(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
-    tn_call call = call_of(200);
+    tn_call call = call_of(100);
     const char *text = long_statement(f);
 
     exec(f, f->db, "create table {t} (n integer)", NULL);
@@ -162,7 +162,7 @@ static void timeout_in_a_transaction_aborts_it(fixture *f)
 static void timeout_within_a_savepoint(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
-    tn_call call = call_of(200);
+    tn_call call = call_of(100);
     const char *text = long_statement(f);
 
     exec(f, f->db, "create table {t} (n integer)", NULL);
@@ -179,7 +179,7 @@ static void timeout_within_a_savepoint(fixture *f)
 static void cancelled_write_is_not_applied(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
-    tn_call call = call_of(200);
+    tn_call call = call_of(100);
 
     exec(f, f->db, "create table {t} (n integer)", NULL);
     tn_status status = tn_exec_with(
@@ -271,7 +271,7 @@ static void cancel_never_hits_a_later_statement(fixture *f)
 {
     tn_db *session = acquire(f, f->db);
     canceller *c = canceller_start(f, session);
-    int64_t until = now_ms() + 700;
+    int64_t until = now_ms() + 300;
     tn_status bad = TN_OK;
     tn_error err = TN_ERROR_INIT;
     int wrong = 0;
@@ -314,7 +314,7 @@ static void expired_before_it_began(fixture *f)
 static void as_declared(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
-    tn_call call = call_of(300);
+    tn_call call = call_of(50);
 
     if (has(f, TN_CAP_CANCEL) && !f->answers->long_statement)
         fail(f, "the driver declares CANCEL and no statement to try it on");

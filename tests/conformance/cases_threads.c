@@ -184,14 +184,14 @@ static void sessions_come_and_go(fixture *f)
 static void full_pool_times_out(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
-    tn_db *client = open_pool(f, "1", "300");
+    tn_db *client = open_pool(f, "1", "150");
     tn_pool_stats stats;
 
     tn_db *session = acquire(f, client);
     int64_t started = now_ms();
     check_error(f, tn_exec(client, "", NULL, NULL, &err), &err, TN_TIMEOUT, NULL);
     int64_t took = now_ms() - started;
-    check(f, took >= 250 && took < 15000);
+    check(f, took >= 100 && took < 15000);
     check_int(f, err.phase, TN_PHASE_ACQUIRE);
     check_int(f, err.retry, TN_RETRY_STATEMENT);
     /* Who waited for what: figures of the pool are in the text. */
@@ -205,7 +205,7 @@ static void full_pool_times_out(fixture *f)
 static void nested_borrow_is_a_timeout_not_a_hang(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
-    tn_db *client = open_pool(f, "1", "300");
+    tn_db *client = open_pool(f, "1", "150");
     tn_rows *rows = query(f, client, COUNT_TO("50000") "select n from s", NULL);
 
     next(f, rows);
@@ -221,10 +221,10 @@ static tn_status late_release(worker *w)
 
     /* The first holds the only connection for a while, the others queue up for it. */
     if (w->index > 0)
-        sleep_ms(100);
+        sleep_ms(50);
     if (tn_acquire(s->client, &session, &w->error) != TN_OK)
         return w->error.status;
-    sleep_ms(w->index == 0 ? 300 : 1);
+    sleep_ms(w->index == 0 ? 150 : 1);
     tn_release(session);
     return TN_OK;
 }
