@@ -22,7 +22,7 @@ static const struct known {
 } known[] = {
     {"bigint", TN_TYPE_INT64, "bigint", "int8"},
     {"bigserial", TN_TYPE_INT64, "bigint", "int8"},
-    {"blob", TN_TYPE_BYTES, "bytea", "bytea"},
+    {"blob", TN_TYPE_BYTES, "bytea", "blob"},
     {"bool", TN_TYPE_BOOL, "boolean", "bool"},
     {"boolean", TN_TYPE_BOOL, "boolean", "bool"},
     {"bpchar", TN_TYPE_TEXT, "character", "bpchar"},

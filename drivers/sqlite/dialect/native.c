@@ -17,12 +17,18 @@
 #define MAX_PARAM      65535 /* as on the wire of PostgreSQL */
 #define MAX_CAST_DEPTH 200
 
-/* A CAST that is being rewritten: from as_at to the closing parenthesis stands its type. */
+typedef enum cast_mode {
+    CAST_KEPT = 0, /* SQLite's own */
+    CAST_STORED,   /* to what the type is stored as */
+    CAST_CONVERTED /* becomes tn_cast(...) */
+} cast_mode;
+
+/* A CAST that the translation stands in: from as_at to the closing parenthesis is its type. */
 typedef struct open_cast {
-    const char *as_at;
+    const char *as_at; /* NULL: it has none, which SQLite will tell */
     const char *close_at;
+    cast_mode mode;
     lite_type type;
-    bool plain; /* CAST to what the type is stored as, not a conversion */
 } open_cast;
 
 typedef struct translation {
@@ -34,6 +40,7 @@ typedef struct translation {
     lite_edit *edits;
     uint32_t cap_edits;
     bool changed;
+    bool unbalanced; /* some parenthesis is never closed: no cast is looked for any more */
     open_cast casts[MAX_CAST_DEPTH];
     uint32_t n_casts;
     uint8_t seen[MAX_PARAM / 8 + 1];
@@ -190,6 +197,8 @@ static tn_status take_punct(translation *t, tn__lexer *lexer, tn__tok tok, tn_er
                       tok.text);
     if (tok.text.ptr[0] == '[')
         return take_quoted(t, lexer, tok.text.ptr, ']', err);
+    if (t->n_casts && t->casts[t->n_casts - 1].close_at == tok.text.ptr)
+        t->n_casts--;
     (void)tn__buf_str(t->out, tok.text);
     return TN_OK;
 }
@@ -217,7 +226,7 @@ static const char *stored_as(const lite_type *type)
 {
     switch (type->type) {
     case TN_TYPE_BOOL: return "integer";
-    case TN_TYPE_BYTES: return "blob";
+    case TN_TYPE_BYTES: return strcmp(type->name, "blob") == 0 ? NULL : "blob";
     case TN_TYPE_UUID:
     case TN_TYPE_TIMESTAMPTZ:
     case TN_TYPE_TIMESTAMP:
@@ -230,8 +239,8 @@ static const char *stored_as(const lite_type *type)
     }
 }
 
-/* Looks ahead behind the word CAST: (expression AS type). false: SQLite's own business. */
-static bool find_cast(tn__lexer lexer, open_cast *ret)
+/* Looks ahead behind the word CAST: (expression [AS type]). false: it is none. */
+static bool find_cast(translation *t, tn__lexer lexer, open_cast *ret)
 {
     tn__tok tok = tn__lexer_skip(&lexer);
     const char *type_at = NULL;
@@ -239,10 +248,13 @@ static bool find_cast(tn__lexer lexer, open_cast *ret)
 
     if (tok.kind != TN__TOK_PUNCT || tok.text.ptr[0] != '(')
         return false;
+    *ret = (open_cast){.as_at = NULL};
     while (depth > 0) {
         tok = tn__lexer_skip(&lexer);
-        if (tok.kind == TN__TOK_END || tok.kind == TN__TOK_ERROR)
+        if (tok.kind == TN__TOK_END || tok.kind == TN__TOK_ERROR) {
+            t->unbalanced = true;
             return false;
+        }
         if (tok.kind == TN__TOK_PUNCT)
             depth += (tok.text.ptr[0] == '(') - (tok.text.ptr[0] == ')');
         if (depth == 1 && tok.kind == TN__TOK_WORD && tn__str_iequal(tok.text, TN__STR("as"))) {
@@ -251,8 +263,9 @@ static bool find_cast(tn__lexer lexer, open_cast *ret)
         }
     }
     ret->close_at = tok.text.ptr;
-    return type_at && type_at < ret->close_at &&
-           lite_decltype(tn__str(type_at, (size_t)(ret->close_at - type_at)), &ret->type);
+    if (type_at)
+        (void)lite_decltype(tn__str(type_at, (size_t)(ret->close_at - type_at)), &ret->type);
+    return true;
 }
 
 /* cast($n as type) */
@@ -262,21 +275,30 @@ typedef struct typed_param {
     lite_type type;
 } typed_param;
 
-/* Is it cast($n as type)? */
+#define MAX_TYPE_TOKENS 16
+
+/* Is it cast($n as type)? The lexer stands behind CAST. */
 static bool find_typed_param(tn__lexer lexer, uint32_t *ret_number, lite_type *ret_type)
 {
-    tn__lexer inside = lexer;
-    open_cast cast;
-    tn__tok tok;
+    tn__tok open = tn__lexer_skip(&lexer);
+    tn__tok param = tn__lexer_skip(&lexer);
+    tn__tok as = tn__lexer_skip(&lexer);
+    const char *type_at = as.text.ptr + as.text.len;
+    int depth = 1;
 
-    (void)tn__lexer_skip(&inside); /* the parenthesis */
-    tok = tn__lexer_skip(&inside);
-    if (tok.kind != TN__TOK_PARAM || tok.number == 0 || !find_cast(lexer, &cast) ||
-        tn__lexer_skip(&inside).text.ptr != cast.as_at)
+    if (open.kind != TN__TOK_PUNCT || open.text.ptr[0] != '(' || param.kind != TN__TOK_PARAM ||
+        param.number == 0 || as.kind != TN__TOK_WORD || !tn__str_iequal(as.text, TN__STR("as")))
         return false;
-    *ret_number = tok.number;
-    *ret_type = cast.type;
-    return true;
+    for (int i = 0; i < MAX_TYPE_TOKENS; i++) {
+        tn__tok tok = tn__lexer_skip(&lexer);
+        if (tok.kind == TN__TOK_PUNCT)
+            depth += (tok.text.ptr[0] == '(') - (tok.text.ptr[0] == ')');
+        if (depth == 0) {
+            *ret_number = param.number;
+            return lite_decltype(tn__str(type_at, (size_t)(tok.text.ptr - type_at)), ret_type);
+        }
+    }
+    return false;
 }
 
 static bool same_type(const lite_type *a, const lite_type *b)
@@ -339,44 +361,48 @@ static bool read_param_types(translation *t)
 
 /* The schema's text must be readable without this driver, and a placeholder is converted when it is
  * bound. */
-static bool is_plain(const translation *t, tn__lexer lexer)
+static cast_mode choose_mode(const translation *t, tn__lexer lexer, const open_cast *cast)
 {
     uint32_t number;
     lite_type type;
 
-    return t->ret->kind == LITE_KIND_SCHEMA ||
-           (t->ret->param_types && find_typed_param(lexer, &number, &type) &&
-            t->ret->param_types[number - 1]);
+    if (!cast->as_at || !stored_as(&cast->type))
+        return CAST_KEPT;
+    if (t->ret->kind == LITE_KIND_SCHEMA)
+        return CAST_STORED;
+    return t->ret->param_types && find_typed_param(lexer, &number, &type) &&
+                   t->ret->param_types[number - 1]
+               ? CAST_STORED
+               : CAST_CONVERTED;
 }
 
-static tn_status take_word(translation *t, const tn__lexer *lexer, tn__tok tok, tn_error *err)
+static tn_status take_cast(translation *t, const tn__lexer *lexer, tn__tok tok, tn_error *err)
 {
     open_cast cast;
+    bool ok = true;
 
-    if (tn__str_iequal(tok.text, TN__STR("cast")) && find_cast(*lexer, &cast) &&
-        stored_as(&cast.type) &&
-        !(cast.type.type == TN_TYPE_BYTES &&
-          tn__str_iequal(tn__str(cast.close_at - 4, 4), TN__STR("blob")))) {
-        if (t->n_casts == MAX_CAST_DEPTH)
-            return refuse(t, tok.text.ptr, "54001", err, "casts are nested too deeply",
-                          (tn_str){NULL, 0});
-        cast.plain = is_plain(t, *lexer);
-        t->casts[t->n_casts++] = cast;
-        if (!cast.plain)
-            return replace(t, tok.text, "tn_cast")
-                       ? TN_OK
-                       : kit_nomem(t->conn->host, err, TN_PHASE_PREPARE);
+    if (t->unbalanced || !find_cast(t, *lexer, &cast)) {
+        (void)tn__buf_str(t->out, tok.text);
+        return TN_OK;
     }
-    (void)tn__buf_str(t->out, tok.text);
-    return TN_OK;
+    if (t->n_casts == MAX_CAST_DEPTH)
+        return refuse(t, tok.text.ptr, "54001", err, "casts are nested too deeply",
+                      (tn_str){NULL, 0});
+    cast.mode = choose_mode(t, *lexer, &cast);
+    t->casts[t->n_casts++] = cast;
+    if (cast.mode == CAST_CONVERTED)
+        ok = replace(t, tok.text, "tn_cast");
+    else
+        (void)tn__buf_str(t->out, tok.text);
+    return ok ? TN_OK : kit_nomem(t->conn->host, err, TN_PHASE_PREPARE);
 }
 
 /* At the AS of the innermost open cast: writes the type and goes on at the parenthesis. */
-static bool close_cast(translation *t, tn__lexer *lexer)
+static bool write_type(translation *t, tn__lexer *lexer)
 {
-    const open_cast *cast = &t->casts[--t->n_casts];
+    const open_cast *cast = &t->casts[t->n_casts - 1];
 
-    if (cast->plain) {
+    if (cast->mode == CAST_STORED) {
         (void)tn__buf_puts(t->out, "as ");
         (void)tn__buf_puts(t->out, stored_as(&cast->type));
     } else {
@@ -385,6 +411,18 @@ static bool close_cast(translation *t, tn__lexer *lexer)
     }
     lexer->at = cast->close_at;
     return mark(t, cast->close_at);
+}
+
+static tn_status take_word(translation *t, tn__lexer *lexer, tn__tok tok, tn_error *err)
+{
+    const open_cast *cast = t->n_casts ? &t->casts[t->n_casts - 1] : NULL;
+
+    if (cast && cast->as_at == tok.text.ptr && cast->mode != CAST_KEPT)
+        return write_type(t, lexer) ? TN_OK : kit_nomem(t->conn->host, err, TN_PHASE_PREPARE);
+    if (tn__str_iequal(tok.text, TN__STR("cast")))
+        return take_cast(t, lexer, tok, err);
+    (void)tn__buf_str(t->out, tok.text);
+    return TN_OK;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
@@ -400,11 +438,7 @@ static tn_status take(translation *t, tn__lexer *lexer, tn__tok tok, tn_error *e
     case TN__TOK_OPERATOR: return take_operator(t, lexer, tok, err);
     case TN__TOK_PUNCT: return take_punct(t, lexer, tok, err);
     case TN__TOK_ERROR: return take_error(t, tok, err);
-    case TN__TOK_WORD:
-        if (t->n_casts == 0 || t->casts[t->n_casts - 1].as_at != tok.text.ptr)
-            return take_word(t, lexer, tok, err);
-        ok = close_cast(t, lexer);
-        break;
+    case TN__TOK_WORD: return take_word(t, lexer, tok, err);
     case TN__TOK_DOLLAR: ok = take_dollar(t, tok); break;
     case TN__TOK_COMMENT: ok = take_comment(t, tok); break;
     default: (void)tn__buf_str(t->out, tok.text); break;
@@ -470,6 +504,7 @@ tn_status lite_dialect_translate(tn_driver_conn *conn, tn_str sql, tn__arena *ar
     t.edits = NULL;
     t.cap_edits = 0;
     t.changed = false;
+    t.unbalanced = false;
     t.n_casts = 0;
     memset(t.seen, 0, sizeof t.seen);
     status = read_param_types(&t) ? translate(&t, err)
