@@ -3,8 +3,8 @@
  * The smallest valid driver: copy it to start your own (drivers/README.md leads through it).
  *
  * Its "database" understands one statement, `select $1, $2, ... $n`, and answers it with one row:
- * the arguments as they came. Everything else is refused with 0A000. Transactions are a state only:
- * there is nothing to undo, so TN_CAP_TRANSACTIONS is not claimed.
+ * the arguments as they came. Everything else is refused with 0A000. Nothing can be changed, so a
+ * rollback has nothing to undo and transactions are a state only.
  *
  * Rules that every operation keeps: it returns a status and fills err by the host; outputs are
  * written on success only; what it hands out lives as long as driver.h says; it never blocks but by
@@ -437,8 +437,8 @@ TN_DRIVER_EXPORT const tn_module tn_driver_module = {
     .abi_major = TN_DRIVER_ABI_MAJOR,
     .abi_minor = TN_DRIVER_ABI_MINOR,
     .least_host_minor = 0, /* raise it when you call a host service of a later minor */
-    .capabilities = TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS | TN_CAP_NUMERIC_EXACT |
-                    TN_CAP_ARRAYS | TN_CAP_STREAM,
+    .capabilities = TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS | TN_CAP_NUMERIC_EXACT | TN_CAP_ARRAYS |
+                    TN_CAP_STREAM,
     .name = "template",
     .version = TN_VERSION_STRING,
     .schemes = schemes,
