@@ -110,6 +110,17 @@ static tn_status fail_without_sqlstate(tn_driver_conn *conn, const PGresult *res
                             said[0] ? said : "the server's answer has no meaning");
 }
 
+/* The server's own hint, or what these two mean when nobody here did it. */
+static tn_str hint_of(const PGresult *result)
+{
+    tn_str hint = field(result, PG_DIAG_MESSAGE_HINT);
+
+    if (!hint.len && (pg_has_sqlstate(result, "42P05") || pg_has_sqlstate(result, "26000")))
+        hint = TN__STR("behind a pooler that hands out connections by the transaction, put "
+                       "prepare=off into the URL");
+    return hint;
+}
+
 static tn_outcome outcome_of(const tn_driver_conn *conn, bool fatal)
 {
     return fatal ? conn->if_lost : TN_OUTCOME_NONE;
@@ -151,7 +162,7 @@ tn_status pg_fail_result(tn_driver_conn *conn, const PGresult *result, tn_phase 
         .sqlstate = sqlstate,
         .message = field(result, PG_DIAG_MESSAGE_PRIMARY),
         .detail = field(result, PG_DIAG_MESSAGE_DETAIL),
-        .hint = field(result, PG_DIAG_MESSAGE_HINT),
+        .hint = hint_of(result),
         .severity = severity.ptr ? severity : field(result, PG_DIAG_SEVERITY),
         .context = field(result, PG_DIAG_CONTEXT),
         .schema = field(result, PG_DIAG_SCHEMA_NAME),
