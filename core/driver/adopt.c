@@ -172,8 +172,8 @@ tn_status tn__adopt_head(const tn_module *module, const char *path, tn_error *er
                             TN_DRIVER_ABI_MINOR);
     size_t least = offsetof(tn_module, batch);
     bool newer = module->abi_minor > TN_DRIVER_ABI_MINOR;
-    if (module->size < least || module->size > TABLE_MAX_BYTES ||
-        (!newer && module->size > sizeof(tn_module)))
+    if (module->size < least || module->size % sizeof(void *) != 0 ||
+        module->size > TABLE_MAX_BYTES || (!newer && module->size > sizeof(tn_module)))
         return tn_error_set(err, TN_DRIVER, NULL,
                             "driver %s: its description has %u bytes, expected %zu to %zu for ABI "
                             "%u.%u; rebuild it against this version",

@@ -112,6 +112,11 @@ static tn_status read_header(struct image *image, tn_error *err)
         header->e_phnum * sizeof(ElfW(Phdr)) > image->size - header->e_phoff ||
         header->e_phoff % sizeof(void *) != 0)
         return refuse(image, "damaged or cut short (its segments are not in the file)", err);
+    /* Nothing that is loaded, but what stands last in a whole file. */
+    if (header->e_shoff &&
+        (header->e_shoff > image->size ||
+         (size_t)header->e_shnum * header->e_shentsize > image->size - header->e_shoff))
+        return refuse(image, "damaged or cut short (its section table is not in the file)", err);
     image->segments = (const void *)(image->bytes + header->e_phoff);
     image->n_segments = header->e_phnum;
     if (!check_segments(image))

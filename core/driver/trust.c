@@ -61,6 +61,8 @@ static tn_status check_ancestors(const char *directory, tn_error *err)
         if (lstat(path, &st) != 0)
             return tn_error_set(err, TN_DRIVER, NULL, "driver directory %s: %s", path,
                                 strerror(errno));
+        if (!trusted_owner(&st))
+            return refuse(err, path, "this directory above it belongs to another user");
         if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
             return refuse(err, path, "this directory above it is writable by others");
         if (slash == path)

@@ -60,19 +60,40 @@ bool tn__log_wanted(tn_log_level level)
            (int)level <= atomic_load_explicit(&current_level, memory_order_relaxed);
 }
 
-/* A server chooses this text: no control character of it may reach a terminal. */
+/* The bytes of the character at p: 0 when they are not UTF-8. */
+static size_t character(const char *p, size_t left)
+{
+    size_t len = (unsigned char)*p < 0x80   ? 1
+                 : (unsigned char)*p < 0xe0 ? 2
+                 : (unsigned char)*p < 0xf0 ? 3
+                                            : 4;
+
+    return len <= left && tn__utf8_valid(p, len) ? len : 0;
+}
+
+/* A server chooses this text: no control character of it, nor one of the C1 set that some terminals
+ * obey, nor a byte that is no UTF-8 may reach a terminal. Cut at a character's border. */
 static size_t escape(tn_str text, char *out, size_t size)
 {
-    size_t used = 0;
+    size_t used = 0, len;
 
-    for (size_t i = 0; i < text.len && used + 5 < size; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c == '\n' || c == '\t')
+    for (size_t i = 0; i < text.len; i += len ? len : 1) {
+        const char *p = text.ptr + i;
+        unsigned char c = (unsigned char)*p;
+        len = character(p, text.len - i);
+        bool control = c < 0x20 || c == 0x7f ||
+                       (c == 0xc2 && len == 2 && (unsigned char)p[1] < 0xa0);
+        if (used + 9 > size)
+            break;
+        if (c == '\n' || c == '\t') {
             out[used++] = ' ';
-        else if (c < 0x20 || c == 0x7f)
-            used += (size_t)snprintf(out + used, size - used, "\\x%02x", c);
-        else
-            out[used++] = (char)c;
+        } else if (len == 0 || control) {
+            for (size_t k = 0; k < (len ? len : 1); k++)
+                used += (size_t)snprintf(out + used, size - used, "\\x%02x", (unsigned char)p[k]);
+        } else {
+            memcpy(out + used, p, len);
+            used += len;
+        }
     }
     out[used] = '\0';
     return used;

@@ -258,7 +258,7 @@ tn_db *tn_client(tn_error *err)
 {
     pthread_mutex_lock(&shared_lock);
     tn_db *db = shared;
-    if (db && tn__pool_check_process(tn__pool_of(db), err) != TN_OK) {
+    if (db && tn__provider_check(db->provider, err) != TN_OK) {
         db = NULL;
     } else if (!db) {
         tn_config *config = tn_config_load(err);

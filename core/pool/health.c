@@ -72,10 +72,8 @@ tn_health tn_health_check(tn_db *db, int64_t timeout_ms)
     copy(health.driver_version, sizeof(health.driver_version), pool->plan.driver->version);
     if (pool->plan.driver->client)
         copy(health.client, sizeof(health.client), pool->plan.driver->client());
-    status = tn__pool_check_process(pool, &health.error);
-    if (status == TN_OK)
-        status = db->kind == TN__DB_CLIENT ? ask_anew(pool, deadline, &health)
-                                           : ask_handle(db, deadline, &health);
+    status = db->kind == TN__DB_CLIENT ? ask_anew(pool, deadline, &health)
+                                       : ask_handle(db, deadline, &health);
     health.latency_us = (tn__now_ns() - start) / 1000;
     health.status = status == TN_OK ? TN_HEALTHY : TN_UNHEALTHY;
     tn_db_pool_stats(db, &health.pool);

@@ -16,7 +16,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "observe/log.h"
-#include "pool/fork.h"
+#include "session/fork.h"
 
 enum { PING_AFTER_IDLE_MS = 1000, PING_MS = 5000, RESET_MS = 5000 };
 
@@ -266,7 +266,7 @@ static tn_status pool_acquire(tn__provider *provider, int64_t deadline_ns, tn__c
     tn__pool *pool = pool_of(provider);
     tn__conn *conn;
 
-    tn_status status = tn__pool_check_process(pool, err);
+    tn_status status = tn__provider_check(&pool->provider, err);
     if (status != TN_OK)
         return status;
     pthread_mutex_lock(&pool->lock);
@@ -318,7 +318,7 @@ static void pool_release(tn__provider *provider, tn__conn *conn)
 {
     tn__pool *pool = pool_of(provider);
 
-    if (tn__pool_check_process(pool, NULL) != TN_OK)
+    if (tn__provider_check(&pool->provider, NULL) != TN_OK)
         return; /* the parent's connection: not ours to touch */
     bool keep = tn__conn_reset(conn, tn__deadline_after_ms(tn__now_ns(), RESET_MS));
     int64_t now = tn__now_ns();
@@ -370,6 +370,7 @@ tn_status tn__pool_new(const tn__conn_plan *plan, char *url, const tn_config *co
         .acquire = pool_acquire,
         .release = pool_release,
         .cancel_all = pool_cancel_all,
+        .fork_generation = tn__fork_generation(),
         .pool_timeout_ms = tn__config_number(config, TN__OPT_POOL_TIMEOUT),
         .statement_timeout_ms = tn__config_number(config, TN__OPT_STATEMENT_TIMEOUT),
         .row_buffer = (size_t)tn__config_number(config, TN__OPT_ROW_BUFFER),
@@ -385,20 +386,9 @@ tn_status tn__pool_new(const tn__conn_plan *plan, char *url, const tn_config *co
     pool->min = (uint32_t)tn__config_number(config, TN__OPT_MIN_CONNECTIONS);
     pool->idle_timeout_ns = tn__config_number(config, TN__OPT_IDLE_TIMEOUT) * TN__NS_PER_MS;
     pool->max_lifetime_ns = tn__config_number(config, TN__OPT_MAX_LIFETIME) * TN__NS_PER_MS;
-    pool->fork_generation = tn__fork_generation();
     pthread_mutex_init(&pool->lock, NULL);
     *ret = pool;
     return TN_OK;
-}
-
-tn_status tn__pool_check_process(const tn__pool *pool, tn_error *err)
-{
-    if (pool->fork_generation == tn__fork_generation())
-        return TN_OK;
-    tn_error_set(err, TN_FORKED, NULL,
-                 "the handle was opened before fork(), in the parent process");
-    tn_error_set_hint(err, "open a handle of its own in the child");
-    return TN_FORKED;
 }
 
 static void refuse_waiters(tn__pool *pool)
@@ -412,7 +402,7 @@ static void refuse_waiters(tn__pool *pool)
 
 tn_status tn__pool_close(tn__pool *pool, tn_error *err)
 {
-    tn_status status = tn__pool_check_process(pool, err);
+    tn_status status = tn__provider_check(&pool->provider, err);
     if (status != TN_OK)
         return status; /* memory and descriptors stay: closing them would speak to the server */
 

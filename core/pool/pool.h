@@ -22,7 +22,6 @@ typedef struct tn__pool {
     int64_t connect_timeout_ms;
     int64_t idle_timeout_ns; /* 0: never; not below min connections */
     int64_t max_lifetime_ns; /* 0: never; each connection a little less, by its address */
-    unsigned fork_generation;
 
     pthread_mutex_t lock; /* everything below; never held over I/O */
     tn__conn *idle;       /* most recently used first */
@@ -55,9 +54,6 @@ tn_status tn__pool_new(const tn__conn_plan *plan, char *url, const tn_config *co
 tn_status tn__pool_close(tn__pool *pool, tn_error *err);
 
 void tn__pool_stats(tn__pool *pool, tn_pool_stats *ret);
-
-/* TN_FORKED in a child of the process that opened the pool. */
-tn_status tn__pool_check_process(const tn__pool *pool, tn_error *err);
 
 static inline tn__pool *tn__pool_of(const tn_db *db)
 {

@@ -2,6 +2,17 @@
 #include "session/handle.h"
 
 #include "base/clock.h"
+#include "session/fork.h"
+
+tn_status tn__provider_check(const tn__provider *provider, tn_error *err)
+{
+    if (provider->fork_generation == tn__fork_generation())
+        return TN_OK;
+    tn_error_set(err, TN_FORKED, NULL,
+                 "the handle was opened before fork(), in the parent process");
+    tn_error_set_hint(err, "open a handle of its own in the child");
+    return TN_FORKED;
+}
 
 tn_status tn__db_check(const tn_db *db, tn_error *err)
 {
@@ -11,6 +22,12 @@ tn_status tn__db_check(const tn_db *db, tn_error *err)
     if (db->kind != TN__DB_CLIENT && !db->conn)
         return tn_error_set(err, TN_MISUSE, "25000",
                             "the transaction was ended with the handle that it was begun on");
+    tn_status status = tn__provider_check(db->provider, err);
+    if (status != TN_OK)
+        return status;
+    if (db->conn && db->conn->discard)
+        return tn_error_set(err, TN_LOST, "08006", "the connection of this %s was lost before",
+                            db->kind == TN__DB_TXN ? "transaction" : "session");
     if (db->child) {
         tn_error_set(err, TN_MISUSE, "25001", "a nested transaction is open on this handle");
         tn_error_set_hint(err, "use the nested transaction's handle, or end it first");

@@ -24,6 +24,7 @@ struct tn__provider {
     void (*release)(tn__provider *provider, tn__conn *conn);
     /* Ends what runs on all connections that are handed out. */
     void (*cancel_all)(tn__provider *provider);
+    unsigned fork_generation; /* of the process that opened it */
     int64_t pool_timeout_ms;
     int64_t statement_timeout_ms; /* 0: none */
     size_t row_buffer;
@@ -45,8 +46,12 @@ struct tn_db {
     atomic_bool entered; /* debug: a call is under way */
 };
 
-/* The handle is one, and nothing forbids its use now. TN_MISUSE says what. */
+/* The handle is one, and nothing forbids its use now: TN_MISUSE, TN_FORKED, TN_LOST say what. */
 tn_status tn__db_check(const tn_db *db, tn_error *err);
+
+/* TN_FORKED in a child of the process that opened the client: its connections are the parent's, and
+ * nothing may be said on them, not even good-bye. */
+tn_status tn__provider_check(const tn__provider *provider, tn_error *err);
 
 /* The one-thread rule of sessions and transactions, checked in debug builds. */
 tn_status tn__db_enter(tn_db *db, tn_error *err);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "session/portal.h"
 
+#include "base/clock.h"
+
 void tn__portal_enlist(tn__portal *portal)
 {
     tn__conn *conn = portal->conn;
@@ -52,6 +54,15 @@ void tn__portal_close(tn__portal *portal)
     portal->stmt = NULL;
 }
 
+/* The values that the reader looks at are about to go. */
+static void empty(tn__portal *portal)
+{
+    if (!portal->head)
+        return;
+    portal->head->row = NULL;
+    portal->head->left = 0;
+}
+
 tn_status tn__portal_free_wire(tn__conn *conn, size_t limit, int64_t deadline_ns, int64_t grace_ms,
                                tn_error *err)
 {
@@ -66,19 +77,38 @@ tn_status tn__portal_free_wire(tn__conn *conn, size_t limit, int64_t deadline_ns
     tn_error_prepend(portal->err, "reading the rows that are still open on this connection");
     portal->broken = status;
     portal->done = true;
+    empty(portal);
     if (err && portal->err)
         *err = *portal->err;
     tn__conn_settle(conn, grace_ms, err);
     return status;
 }
 
-void tn__portal_orphan_all(tn__conn *conn)
+void tn__portal_drain(tn__portal *portal, int64_t deadline_ns)
 {
-    while (conn->open) {
-        tn__portal *portal = conn->open;
+    tn__conn *conn = portal->conn;
+    tn_batch batch = {.size = sizeof(batch)};
+
+    empty(portal);
+    portal->cut = !portal->done;
+    while (portal->cursor && !portal->done && tn__now_ns() < deadline_ns)
+        if (conn->driver->cursor.fetch(portal->cursor, deadline_ns, &batch, NULL) != TN_OK)
+            return;
+        else if (batch.done)
+            tn__portal_done(portal);
+}
+
+void tn__portal_orphan(tn__conn *conn, unsigned depth)
+{
+    tn__portal *next;
+
+    for (tn__portal *portal = conn->open; portal; portal = next) {
+        next = portal->next;
+        if (portal->depth < depth)
+            continue;
+        empty(portal);
         tn__portal_close(portal);
         portal->conn = NULL;
         portal->orphaned = true;
     }
-    conn->attached = NULL;
 }

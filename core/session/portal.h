@@ -7,6 +7,8 @@
 #ifndef TENON_SESSION_PORTAL_H
 #define TENON_SESSION_PORTAL_H
 
+#include <tenon/rows.h>
+
 #include "session/conn.h"
 
 typedef struct tn__portal {
@@ -15,9 +17,12 @@ typedef struct tn__portal {
     tn_driver_cursor *cursor;
     bool listed;      /* in the connection's list: the reader comes back later */
     bool done;        /* everything was fetched */
+    bool cut;         /* its rest was thrown away */
     bool orphaned;    /* the connection was taken from it */
     tn_status broken; /* not TN_OK: reading the rest into memory failed, and err says why */
     tn_error *err;    /* the reader's, for that */
+    tn_rows *head;    /* what the reader's inline functions read, emptied when its values go */
+    unsigned depth;   /* of the handle it was opened on */
     struct tn__portal *next;
     struct tn__portal *prev;
 } tn__portal;
@@ -33,7 +38,9 @@ void tn__portal_close(tn__portal *portal);
  */
 tn_status tn__portal_free_wire(tn__conn *conn, size_t limit, int64_t deadline_ns, int64_t grace_ms,
                                tn_error *err);
-/* All portals that are open on the connection end: it goes elsewhere. */
-void tn__portal_orphan_all(tn__conn *conn);
+/* Reads what is left and throws it away, until the deadline: the statement is not cut off. */
+void tn__portal_drain(tn__portal *portal, int64_t deadline_ns);
+/* The portals that were opened at this depth or deeper end: their handle goes away. */
+void tn__portal_orphan(tn__conn *conn, unsigned depth);
 
 #endif

@@ -104,6 +104,7 @@ tn_rows *tn__rows_open(tn_db *db, const tn_call *call, const tn__sql *sql, const
     rows->columns = run.on.stmt->info.columns;
     rows->head.columns = (uint32_t)run.on.stmt->info.n_columns;
     rows->run.on.err = &rows->err;
+    rows->run.on.head = &rows->head;
     tn__portal_enlist(&rows->run.on);
     return &rows->head;
 }
@@ -129,7 +130,7 @@ static void notice_fate(tn__rows *rows)
         return;
     rows->head.columns = 0;
     rows->columns = NULL;
-    if (!portal->done)
+    if (!portal->done || portal->cut)
         stick_misuse(rows, "24000",
                      "the rows were still open when their transaction or session ended");
 }

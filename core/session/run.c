@@ -11,7 +11,7 @@
 
 enum {
     PARAMS_MAX = 65535, /* the protocol's count is 16 bits */
-    DRAIN_MS = 5000
+    DRAIN_MS = 1000
 };
 
 tn__sql tn__sql_from(const char *text)
@@ -138,7 +138,9 @@ static tn_status execute(tn__run *run, const tn__sql *sql, const tn_arglist *arg
 {
     tn__conn *conn = run->on.conn;
     bool again = tn__conn_state(conn) == TN_CONN_IDLE;
+    tn_error why; /* large, and only filled on failure */
 
+    why.status = TN_OK;
     for (;;) {
         tn_status status = bind(run, args, err);
         if (status != TN_OK)
@@ -148,7 +150,11 @@ static tn_status execute(tn__run *run, const tn__sql *sql, const tn_arglist *arg
         run->on.stmt->used_before = true;
         status = conn->driver->cursor.execute(run->on.stmt->drv, conn->params,
                                               run->on.stmt->info.n_params, flags, run->deadline_ns,
-                                              &run->on.cursor, err);
+                                              &run->on.cursor, &why);
+        if (status == TN_OK)
+            return TN_OK;
+        if (status != TN_DRIVER_STALE || !again)
+            *err = why;
         if (status != TN_DRIVER_STALE)
             return status;
         if (!again) {
@@ -229,6 +235,7 @@ static tn_status begin(tn__run *run, tn_db *db, const tn_call *call, const tn__s
     }
     run->in_transaction = db->kind == TN__DB_TXN || (db->kind == TN__DB_SESSION &&
                                                      tn__conn_state(run->on.conn) != TN_CONN_IDLE);
+    run->on.depth = db->depth;
     tn__host_begin(&run->on.conn->host);
     return TN_OK;
 }
@@ -290,6 +297,11 @@ tn_status tn__run_fetch(tn__run *run, tn_error *err)
 
     if (status != TN_OK)
         return status;
+    status = tn__provider_check(run->db->provider, err);
+    if (status != TN_OK) {
+        tn__db_leave(run->db);
+        return status;
+    }
     if (tn__host_cancelled(&conn->host))
         status = tn_error_set(err, TN_CANCELLED, "57014", "cancelled on request");
     else if (run->deadline_ns != TN_NO_DEADLINE && tn__now_ns() >= run->deadline_ns)
@@ -310,22 +322,17 @@ tn_status tn__run_fetch(tn__run *run, tn_error *err)
  * nobody wants are read to their end instead, for a while. */
 static void drain(tn__run *run)
 {
-    tn__conn *conn = run->on.conn;
-    int64_t limit = tn__deadline_after_ms(tn__now_ns(), DRAIN_MS);
-
-    if (conn->attached != &run->on || run->on.done || !run->in_transaction)
+    if (run->on.conn->attached != &run->on || !run->in_transaction)
         return;
-    run->deadline_ns = tn__deadline_min(run->deadline_ns, limit);
-    while (run->on.cursor && !run->batch.done)
-        if (tn__run_fetch(run, NULL) != TN_OK)
-            return;
+    int64_t limit = tn__deadline_after_ms(tn__now_ns(), DRAIN_MS);
+    tn__portal_drain(&run->on, tn__deadline_min(run->deadline_ns, limit));
 }
 
 void tn__run_finish(tn__run *run)
 {
     tn__conn *conn = run->on.conn;
 
-    if (!conn)
+    if (!conn || tn__provider_check(run->db->provider, NULL) != TN_OK)
         return;
     log_end(run, "ok");
     drain(run);

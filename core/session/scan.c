@@ -160,8 +160,10 @@ static tn_status to_float(const struct scanner *s, tn__scanned *ret)
 {
     tn_status status = to_double(s, ret);
 
-    if (status != TN_OK || s->value->type == TN_TYPE_FLOAT4 || s->value->type == TN_TYPE_NUMERIC)
+    if (status != TN_OK || s->value->type == TN_TYPE_FLOAT4)
         return status;
+    if (s->value->type == TN_TYPE_NUMERIC) /* rounded, as to double, but within the range */
+        return isfinite(ret->as.f) && !isfinite((float)ret->as.f) ? too_large(s) : TN_OK;
     if (!isnan(ret->as.f) && (double)(float)ret->as.f != ret->as.f)
         return too_large(s);
     return TN_OK;
@@ -287,6 +289,8 @@ static tn_status to_buffer(const struct scanner *s, tn__scanned *ret)
 
     if (!is_text(s->value))
         return wrong_type(s);
+    if (memchr(s->value->as.ptr, '\0', s->value->len))
+        return fail(s, "22021", "a text with a NUL byte does not go into a C string");
     if (s->value->len < s->target->size)
         return to_view(s, true, ret);
     snprintf(what, sizeof(what), "a text of %u bytes does not fit a buffer of %zu",

@@ -37,7 +37,8 @@ void tn_release(tn_db *session)
     if (!session || session->magic != TN__DB_MAGIC || session->kind != TN__DB_SESSION)
         return;
     tn__txn_orphan(session->child);
-    tn__portal_orphan_all(session->conn);
+    if (tn__provider_check(session->provider, NULL) == TN_OK)
+        tn__portal_orphan(session->conn, 0);
     session->magic = 0;
     session->provider->release(session->provider, session->conn);
     free(session);

@@ -13,6 +13,7 @@
 #include "session/portal.h"
 
 enum {
+    DRAIN_MS = 1000,
     CLEANUP_MS = 5000, /* a rollback that takes longer costs the connection */
     RETRY_MIN_MS = 2,
     RETRY_MAX_MS = 200
@@ -79,18 +80,22 @@ static void give_connection(tn_db *tx)
     tx->conn = NULL;
 }
 
-tn_status tn_begin(tn_db *db, const tn_txn_options *options, tn_db **ret_tx, tn_error *err)
-{
-    static const tn_txn_options defaults = TN_TXN_OPTIONS_INIT;
+static const tn_txn_options defaults = TN_TXN_OPTIONS_INIT;
 
-    if (!options)
-        options = &defaults;
-    tn_status status = tn__db_check(db, err);
-    if (status == TN_OK)
-        status = check_options(db, options, err);
-    if (status != TN_OK)
-        return status;
+/* The handle's deadline, cut by that of the options. */
+static int64_t deadline_of(const tn_db *db, const tn_txn_options *options)
+{
+    if (options->timeout_ms <= 0)
+        return db->deadline_ns;
+    return tn__deadline_min(db->deadline_ns,
+                            tn__deadline_after_ms(tn__now_ns(), options->timeout_ms));
+}
+
+static tn_status begin(tn_db *db, const tn_txn_options *options, int64_t deadline_ns,
+                       tn_db **ret_tx, tn_error *err)
+{
     tn_db *tx = calloc(1, sizeof(*tx));
+
     if (!tx)
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
     tx->magic = TN__DB_MAGIC;
@@ -98,11 +103,8 @@ tn_status tn_begin(tn_db *db, const tn_txn_options *options, tn_db **ret_tx, tn_
     tx->provider = db->provider;
     tx->parent = db;
     tx->depth = db->depth + 1;
-    tx->deadline_ns = db->deadline_ns;
-    if (options->timeout_ms > 0)
-        tx->deadline_ns = tn__deadline_min(
-            tx->deadline_ns, tn__deadline_after_ms(tn__now_ns(), options->timeout_ms));
-    status = take_connection(tx, err);
+    tx->deadline_ns = deadline_ns;
+    tn_status status = take_connection(tx, err);
     if (status == TN_OK)
         status = start(tx, options, err);
     if (status != TN_OK) {
@@ -114,6 +116,23 @@ tn_status tn_begin(tn_db *db, const tn_txn_options *options, tn_db **ret_tx, tn_
         db->child = tx;
     *ret_tx = tx;
     return TN_OK;
+}
+
+static tn_status check_begin(const tn_db *db, const tn_txn_options *options, tn_error *err)
+{
+    tn_status status = tn__db_check(db, err);
+
+    return status == TN_OK ? check_options(db, options, err) : status;
+}
+
+tn_status tn_begin(tn_db *db, const tn_txn_options *options, tn_db **ret_tx, tn_error *err)
+{
+    if (!options)
+        options = &defaults;
+    tn_status status = check_begin(db, options, err);
+    if (status != TN_OK)
+        return status;
+    return begin(db, options, deadline_of(db, options), ret_tx, err);
 }
 
 /* ---- end ------------------------------------------------------------------------------------- */
@@ -138,22 +157,21 @@ static void free_handle(tn_db *tx)
     free(tx);
 }
 
-/* Undoes a level on the connection, by its own deadline: what came before may have used up the
+/* Undoes a level on the connection, by a deadline of its own: what came before may have used up the
  * transaction's. A connection on which that does not work is given up, and with it the work. */
 static tn_status undo(tn_db *tx, tn_error *err)
 {
     tn__conn *conn = tx->conn;
     const tn_txn_ops *ops = &conn->driver->txn;
     int64_t deadline = tn__deadline_after_ms(tn__now_ns(), CLEANUP_MS);
-    tn_status status;
+    tn_status status = TN_OK;
 
     conn->host.shielded = true;
     if (tx->depth == 1) {
-        status = tn__conn_state(conn) == TN_CONN_IDLE ? TN_OK
-                                                      : ops->rollback(conn->drv, deadline, err);
-        if (status != TN_OK)
+        /* Closing the connection undoes it as well, so that is no failure. */
+        if (tn__conn_state(conn) != TN_CONN_IDLE &&
+            ops->rollback(conn->drv, deadline, NULL) != TN_OK)
             conn->discard = true;
-        status = TN_OK; /* closing the connection undoes it as well */
     } else {
         status = ops->rollback_to(conn->drv, tx->depth - 1, deadline, err);
         if (status == TN_OK)
@@ -163,19 +181,36 @@ static tn_status undo(tn_db *tx, tn_error *err)
     return status;
 }
 
-/* Rows and nested transactions that are still open end here. */
+/* Rows that are open on this level end. Before a COMMIT their rest is read and thrown away, because
+ * cutting a statement off would fail the transaction; before a rollback that is no loss. */
+static void end_rows(tn_db *tx, bool committing)
+{
+    tn__conn *conn = tx->conn;
+    tn__portal *attached = conn->attached;
+
+    if (attached && (committing || attached->depth < tx->depth)) {
+        int64_t limit = tn__deadline_after_ms(tn__now_ns(), DRAIN_MS);
+        if (attached->depth >= tx->depth)
+            tn__portal_drain(attached, tn__deadline_min(limit, tx->deadline_ns));
+        else
+            (void)tn__portal_free_wire(conn, tx->provider->row_buffer, tx->deadline_ns,
+                                       tn__db_grace_ms(tx), NULL);
+    }
+    tn__portal_orphan(conn, tx->depth);
+    tn__conn_settle(conn, tn__db_grace_ms(tx), NULL);
+}
+
+/* Nested transactions that are still open are undone, the innermost first. */
 static void end_children(tn_db *tx)
 {
+    if (!tx->child)
+        return;
+    end_children(tx->child);
+    end_rows(tx->child, false);
+    if (tx->depth > 1 && !tx->conn->discard && undo(tx->child, NULL) != TN_OK)
+        tx->conn->discard = true;
     tn__txn_orphan(tx->child);
     tx->child = NULL;
-    if (tx->depth == 1 || tx->conn->attached) {
-        if (tx->depth == 1)
-            tn__portal_orphan_all(tx->conn);
-        else
-            (void)tn__portal_free_wire(tx->conn, tx->provider->row_buffer, tx->deadline_ns,
-                                       tn__db_grace_ms(tx), NULL);
-        tn__conn_settle(tx->conn, tn__db_grace_ms(tx), NULL);
-    }
 }
 
 static bool is_transaction(const tn_db *tx)
@@ -191,8 +226,9 @@ tn_status tn_rollback(tn_db *tx, tn_error *err)
         return TN_OK;
     if (!is_transaction(tx))
         return tn_error_set(err, TN_MISUSE, NULL, "tn_rollback: the handle is not a transaction");
-    if (tx->conn) {
+    if (tx->conn && tn__provider_check(tx->provider, NULL) == TN_OK) {
         end_children(tx);
+        end_rows(tx, false);
         if (!tx->conn->discard)
             status = undo(tx, err);
     }
@@ -231,41 +267,47 @@ static tn_status commit_level(tn_db *tx, tn_error *err)
     return status;
 }
 
+static tn_status commit(tn_db *tx, tn_error *err)
+{
+    if (tx->child) {
+        end_children(tx);
+        end_rows(tx, false);
+        if (!tx->conn->discard)
+            (void)undo(tx, NULL);
+        return tn_error_set(err, TN_MISUSE, "25001",
+                            "tn_commit: a nested transaction is open; everything was rolled back");
+    }
+    tn_status status = tn__db_check(tx, err);
+    if (status != TN_OK)
+        return status;
+    end_rows(tx, true);
+    if (tx->conn->discard)
+        return tn_error_set(err, TN_LOST, "08006",
+                            "tn_commit: the connection was lost before; nothing is applied");
+    tn__host_begin(&tx->conn->host);
+    status = commit_level(tx, err);
+    tn__host_end(&tx->conn->host);
+    return status;
+}
+
 tn_status tn_commit(tn_db *tx, tn_error *err)
 {
     if (!is_transaction(tx))
         return tn_error_set(err, TN_MISUSE, NULL, "tn_commit: the handle is not a transaction");
-    tn_status status;
-    if (!tx->conn) {
-        status = tn__db_check(tx, err);
-    } else if (tx->child) {
-        status = tn_error_set(
-            err, TN_MISUSE, "25001",
-            "tn_commit: a nested transaction is open; everything was rolled back");
-        end_children(tx);
-        if (!tx->conn->discard)
-            (void)undo(tx, NULL);
-    } else if (tx->conn->discard) {
-        status = tn_error_set(err, TN_LOST, "08006",
-                              "tn_commit: the connection was lost before; nothing is applied");
-    } else {
-        end_children(tx);
-        tn__host_begin(&tx->conn->host);
-        status = commit_level(tx, err);
-        tn__host_end(&tx->conn->host);
-    }
+    bool ours = tn__provider_check(tx->provider, NULL) == TN_OK;
+    tn_status status = ours && tx->conn ? commit(tx, err) : tn__db_check(tx, err);
     free_handle(tx);
     return status;
 }
 
 /* ---- with a callback ------------------------------------------------------------------------- */
 
-static tn_status attempt(tn_db *db, const tn_txn_options *options, tn_txn_fn *fn, void *arg,
-                         tn_error *err)
+static tn_status attempt(tn_db *db, const tn_txn_options *options, int64_t deadline_ns,
+                         tn_txn_fn *fn, void *arg, tn_error *err)
 {
     tn_db *tx;
 
-    tn_status status = tn_begin(db, options, &tx, err);
+    tn_status status = begin(db, options, deadline_ns, &tx, err);
     if (status != TN_OK)
         return status;
     status = fn(tx, arg, err);
@@ -300,18 +342,25 @@ tn_status tn_transaction(tn_db *db, const tn_txn_options *options, tn_txn_fn *fn
 
     if (!fn)
         return tn_error_set(err, TN_MISUSE, NULL, "tn_transaction: the callback is NULL");
+    if (!options)
+        options = &defaults;
+    tn_status status = check_begin(db, options, err);
+    if (status != TN_OK)
+        return status;
+    /* A savepoint cannot make a serialization failure good. */
+    uint32_t retries = db->depth == 0 ? options->retries : 0;
+    int64_t deadline = deadline_of(db, options);
     tn_error *error = err ? err : &local;
-    uint32_t retries = options && db && db->magic == TN__DB_MAGIC && db->depth == 0
-                           ? options->retries
-                           : 0; /* a savepoint cannot make a serialization failure good */
     tn_error before = err ? *err : (tn_error)TN_ERROR_INIT;
     for (uint32_t tried = 0;; tried++) {
         tn_error_clear(error);
-        tn_status status = attempt(db, options, fn, arg, error);
+        status = attempt(db, options, deadline, fn, arg, error);
         if (status == TN_OK && err)
             *err = before;
         if (status != TN_SERIALIZATION || tried >= retries)
             return status;
         pause_before_retry(tried);
+        if (deadline != TN_NO_DEADLINE && tn__now_ns() >= deadline)
+            return status;
     }
 }

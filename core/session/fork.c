@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pool/fork.h"
+#include "session/fork.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
