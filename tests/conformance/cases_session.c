@@ -136,6 +136,24 @@ static void commit_of_a_failed_transaction(fixture *f)
     check_int(f, int_of(f, session, "select count(*) from attempt", NULL), 0);
 }
 
+/* Another connection's DDL must not change what a failing statement is told, in a transaction that
+ * has not looked at the tables yet and outside of one. */
+static void schema_changes_by_another(fixture *f)
+{
+    tn_db *session = acquire(f, f->db);
+
+    exec(f, session, "create temporary table attempt (n integer)", NULL);
+    for (int i = 0; i < 5; i++) {
+        exec(f, f->db, "create table {t} (n integer)", NULL);
+        exec_fails(f, session, "select no_such_column", NULL, TN_SYNTAX, "42703");
+        exec(f, f->db, "drop table {t}", NULL);
+        exec(f, session, "begin", NULL);
+        exec(f, session, "insert into attempt values (1)", NULL);
+        exec_fails(f, session, "select no_such_column", NULL, TN_SYNTAX, "42703");
+        exec(f, session, "rollback", NULL);
+    }
+}
+
 static void savepoints_by_hand(fixture *f)
 {
     tn_db *session = acquire(f, f->db);
@@ -157,6 +175,7 @@ typedef struct waiting {
     _Atomic unsigned calls;
     _Atomic bool silent; /* the server seems to say nothing any more */
     _Atomic bool broken;
+    _Atomic bool slow; /* each wait takes a tenth of a second */
     _Atomic bool late; /* the deadline passes once the answer is there, and it is not seen */
 } waiting;
 
@@ -177,7 +196,7 @@ static tn_wait_result application_wait(void *arg, int fd, int cancel_fd, int eve
         return TN_WAIT_TIMEOUT;
     }
     if (!w->silent) {
-        sleep_ms(1);
+        sleep_ms(w->slow ? 100 : 1);
         return TN_WAIT_READY;
     }
     while (now_ms() < deadline_ns / 1000000 && w->silent)
@@ -254,6 +273,33 @@ static void outcome_of_a_late_answer_is_true(fixture *f)
     }
 }
 
+/* The answer is there, but the deadline has passed before anybody looks at it. */
+static void outcome_of_an_answer_read_too_late(fixture *f)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_call call = TN_CALL_INIT;
+    waiting *w = room(f, sizeof(*w));
+    tn_db *client = open_waiting(f, w);
+
+    exec(f, client, "create table {t} (n integer)", NULL);
+    exec(f, client, "insert into {t} values ($1)", tn_args(0));
+    call.timeout_ms = 50;
+    for (int i = 1; i <= 3; i++) {
+        int64_t before = int_of(f, f->db, "select count(*) from {t}", NULL);
+        w->slow = true;
+        tn_status status = tn_exec_with(client, &call, sql(f, "insert into {t} values ($1)"),
+                                        tn_args(i), NULL, &err);
+        w->slow = false;
+        int64_t after = int_of(f, f->db, "select count(*) from {t}", NULL);
+        if (status == TN_OK)
+            check_int(f, after, before + 1);
+        else if (err.outcome == TN_OUTCOME_NOT_APPLIED)
+            check_int(f, after, before);
+        else if (err.outcome == TN_OUTCOME_APPLIED)
+            check_int(f, after, before + 1);
+    }
+}
+
 static void broken_connection_is_replaced(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
@@ -281,10 +327,12 @@ static const suite_case cases[] = {
     CASE(released_with_rows_open, TN_CAP_SQL),
     CASE(released_after_a_failed_transaction, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(commit_of_a_failed_transaction, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
+    CASE(schema_changes_by_another, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(savepoints_by_hand, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
     CASE(application_wait_is_used, TN_CAP_SQL),
     CASE(silent_server_is_a_timeout, TN_CAP_SQL),
     CASE(outcome_of_a_late_answer_is_true, TN_CAP_SQL),
+    CASE(outcome_of_an_answer_read_too_late, TN_CAP_SQL),
     CASE(broken_connection_is_replaced, TN_CAP_SQL),
 };
 
