@@ -2,6 +2,7 @@
 /* tenon pg run: an ephemeral PostgreSQL around a command. */
 #define _GNU_SOURCE /* environ */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -78,6 +80,37 @@ static void export_database(const pg_cluster *cluster, const char *password)
     explicit_bzero(url, sizeof(url));
 }
 
+/* What execvp() would say, asked before a server is made for nothing. 0: it may be run. */
+static int find_command(const char *name)
+{
+    const char *path = getenv("PATH");
+    int error = ENOENT;
+    struct stat info;
+    char file[PATH_MAX];
+
+    if (strchr(name, '/') || !path)
+        path = "";
+    do {
+        size_t len = strcspn(path, ":");
+        int n = strchr(name, '/') ? snprintf(file, sizeof(file), "%s", name)
+                : len             ? snprintf(file, sizeof(file), "%.*s/%s", (int)len, path, name)
+                                  : snprintf(file, sizeof(file), "./%s", name);
+        if (n > 0 && (size_t)n < sizeof(file) && stat(file, &info) == 0) {
+            if (S_ISREG(info.st_mode) && access(file, X_OK) == 0)
+                return 0;
+            error = EACCES;
+        }
+        path += len;
+    } while (*path++ == ':');
+    return error;
+}
+
+static int command_failed(const char *name, int error)
+{
+    tool_warn("%s: %s", name, error == ENOENT ? "command not found" : strerror(error));
+    return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+}
+
 static pid_t start_command(char **argv, const sigset_t *mask)
 {
     pid_t parent = getpid();
@@ -93,9 +126,7 @@ static pid_t start_command(char **argv, const sigset_t *mask)
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, mask, NULL);
     execvp(argv[0], argv);
-    int error = errno;
-    tool_warn("%s: %s", argv[0], error == ENOENT ? "command not found" : strerror(error));
-    _exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
+    _exit(command_failed(argv[0], errno));
 }
 
 /* Waits for the command, passing signals on. */
@@ -244,6 +275,9 @@ static int run(tool *t)
         status = find_password(t, &options.password);
     if (status != TOOL_EXIT_FINE)
         return status;
+    int error = find_command(t->words[0]);
+    if (error)
+        return command_failed(t->words[0], error);
 
     watch(&watched, false);
     /* An inherited SIG_IGN for it would lose the children's ends. */

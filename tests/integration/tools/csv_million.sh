@@ -15,7 +15,9 @@ export DATABASE_URL=$url
 runner=$2
 limit=$3
 
-works "pgbench makes a database of scale 10" "$(client pgbench)" -i -q -s 10 --no-vacuum
+scale=10
+[ "$limit" -gt 0 ] || scale=1 # instrumented code is slow, and what is measured is not its memory
+works "pgbench makes a database of scale $scale" "$(client pgbench)" -i -q -s "$scale" --no-vacuum
 sql='select * from pgbench_accounts'
 "$(client psql)" --csv -c "$sql" >"$scratch/psql.csv"
 # memory <title> <file> <command...>
@@ -34,15 +36,15 @@ memory() {
         flunk "$title: less than $limit KiB" "$rss KiB"
     fi
 }
-memory "a million rows as csv" "$scratch/tenon.csv" "$TENON" sql -o csv "$sql"
+memory "all rows as csv" "$scratch/tenon.csv" "$TENON" sql -o csv "$sql"
 lines=$(wc -l <"$scratch/psql.csv")
-if [ "$lines" -eq 1000001 ]; then pass "psql wrote $lines lines"; else flunk "psql wrote 1000001 lines" "$lines"; fi
+if [ "$lines" -eq $((scale * 100000 + 1)) ]; then pass "psql wrote $lines lines"; else flunk "psql wrote all lines" "$lines"; fi
 if cmp "$scratch/tenon.csv" "$scratch/psql.csv" >"$scratch/cmp" 2>&1; then
     pass "byte for byte what psql wrote"
 else
     flunk "byte for byte what psql wrote" "$(cat "$scratch/cmp")"
 fi
 rm -f "$scratch/tenon.csv"
-memory "a million rows as a table" /dev/null "$TENON" sql "$sql"
-memory "a million rows as ndjson" /dev/null "$TENON" sql -o ndjson "$sql"
+memory "all rows as a table" /dev/null "$TENON" sql "$sql"
+memory "all rows as ndjson" /dev/null "$TENON" sql -o ndjson "$sql"
 finish

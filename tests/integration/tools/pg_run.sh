@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# tenon pg run: what the command finds, what it exits with, and that nothing stays behind.
+# tenon pg run: what the command finds, what it exits with, and that nothing stays behind. Making a
+# cluster takes a second or more, so each is used for several questions.
 . "$(dirname "$0")/tool.sh"
 want_server
 want_client psql
@@ -23,149 +24,155 @@ gone() {
     empty "$1: nothing stays behind" "$left"
 }
 
-# arrives <file>: waits until the command inside has written it.
-arrives() {
+# until_ok <command...>: waits for it to succeed, a minute at most.
+until_ok() {
     local i
     for ((i = 0; i < 600; i++)); do
-        [ -s "$1" ] && return 0
+        "$@" && return 0
         sleep 0.1
     done
-    flunk "the command inside begins" "$(told)"
+    kill -KILL "$pid" 2>/dev/null
+    flunk "waited for: $*" "$(told)"
     return 1
 }
 
-exits "success" 0 "$TENON" pg run -- true
-prints "nothing on standard output but the command's" ""
+# start <command inside...>: in the background, with the signals of a foreground program.
+start() {
+    : >"$scratch/begun"
+    env --default-signal=INT,HUP,TERM "$TENON" pg run -- "$@" >"$out" 2>"$err" &
+    pid=$!
+}
+ended() {
+    wait "$pid" 2>/dev/null
+    status=$?
+}
+
+exits "success, with options that are the command's" 0 "$TENON" pg run -- echo --help --json -x
+prints "they reach it, and nothing else is on standard output" "--help --json -x"
 if [ ! -s "$err" ]; then pass "and nothing on standard error"; else flunk "and nothing on standard error" "$(told)"; fi
 gone "success"
-exits "the command's own exit code" 7 "$TENON" pg run -- sh -c 'exit 7'
+
+# Settings for another server do not get in between; the first word ends the options.
+# shellcheck disable=SC2016
+inside='printf "%s\n" "$#" "$DATABASE_URL" "$PGUSER@$PGHOST:$PGPORT/$PGDATABASE"
+"$2" -Atc "select current_database(), current_setting(\$\$server_encoding\$\$), current_setting(\$\$TimeZone\$\$), current_setting(\$\$fsync\$\$), current_setting(\$\$listen_addresses\$\$)"
+"$2" -Atc "select \$\$by url\$\$" "$DATABASE_URL"
+"$1" sql -q -o csv "select 1 as one"
+exit 7'
+exits "the command's own exit code, and what it finds" 7 env PGHOST=nowhere PGHOSTADDR=127.0.0.1 PGPORT=1 PGUSER=x \
+    PGSERVICE=x PGSSLMODE=verify-full PGPASSWORD=x DATABASE_URL=sqlite:x DATABASE_URL_FILE=/x \
+    "$TENON" pg run sh -c "$inside" sh "$TENON" "$psql" --url x
+says "options behind the first word are the command's" '^4$' "$out"
+says "a URL" '^postgresql://postgres@/tenon\?host=%2F[A-Za-z0-9._%-]+$' "$out"
+says "the same for psql" '^postgres@/.*/tenon-pg-[A-Za-z0-9]+:5432/tenon$' "$out"
+says "a database in UTF-8, UTC, fast, without a network" '^tenon\|UTF8\|UTC\|off\|$' "$out"
+says "psql by URL" '^by url$' "$out"
+if [ -e "$(dirname "$TENON")/../lib/tenon/drivers/postgresql.so" ]; then
+    says "the tool itself" '^one$' "$out"
+else
+    skip "the tool itself" "the PostgreSQL driver is not built"
+fi
 gone "failure"
+
 exits "a command that is not there" 127 "$TENON" pg run -- no-such-command
 says "a command that is not there is named" 'no-such-command: command not found'
-gone "a command that is not there"
 exits "a command that is no program" 126 "$TENON" pg run -- "$scratch"
+: >"$scratch/no-program"
+exits "a file that is no program" 126 "$TENON" pg run -- "$scratch/no-program"
+printf '#!/no/such/interpreter\n' >"$scratch/broken-program"
+chmod +x "$scratch/broken-program"
+exits "a program whose interpreter is not there" 127 "$TENON" pg run -- "$scratch/broken-program"
+gone "a program that cannot be run"
+# shellcheck disable=SC2016
 exits "a command that is killed" 137 "$TENON" pg run -- sh -c 'kill -9 $$'
 gone "a command that is killed"
 
-# shellcheck disable=SC2016
-exits "what the command finds" 0 "$TENON" pg run -- sh -c 'printf "%s\n" "$DATABASE_URL" "$PGHOST" "$PGPORT" "$PGUSER" "$PGDATABASE"; "$1" -Atc "select current_database(), current_setting(\$\$server_encoding\$\$), current_setting(\$\$TimeZone\$\$), current_setting(\$\$fsync\$\$), current_setting(\$\$listen_addresses\$\$)"; "$1" -Atc "select 1" "$DATABASE_URL"' sh "$psql"
-says "a URL" '^postgresql://postgres@/tenon\?host=%2F[A-Za-z0-9._%-]+$' "$out"
-says "a database in UTF-8, UTC, fast, without a network" '^tenon\|UTF8\|UTC\|off\|$' "$out"
-exits "foreign settings do not get in between" 0 env PGHOST=nowhere PGHOSTADDR=127.0.0.1 PGPORT=1 PGUSER=x \
-    PGSERVICE=x PGSSLMODE=verify-full PGPASSWORD=x DATABASE_URL=sqlite:x DATABASE_URL_FILE=/x \
-    "$TENON" pg run -- "$psql" -Atc 'select 1'
-exits "the tool itself" 0 "$TENON" pg run -- "$TENON" sql -o csv 'select 1 as one'
-prints "the tool itself works inside" "one
-1"
-exits "options of the command are its own" 0 "$TENON" pg run -- echo --help --json -x
-prints "and reach it" "--help --json -x"
-exits "without dashes" 0 "$TENON" pg run sh -c 'echo "$#"' sh --url x
-prints "its first word ends the options" "2"
-
-exits "settings" 0 "$TENON" pg run --set work_mem=7MB --set "application_name=it's" --set port=54321 -- \
-    sh -c '"$1" -Atc "show work_mem" -c "show port" "$DATABASE_URL"' sh "$psql"
-prints "settings are in force" "7MB
-54321"
 exits "a setting that the server does not know" 6 "$TENON" pg run --set no_such_setting=1 -- true
 says "the server's log is shown" 'unrecognized configuration parameter "no_such_setting"'
 gone "a setting that the server does not know"
-exits "the log is kept" 0 "$TENON" pg run --set log_statement=all --keep-log "$scratch/pg.log" -- "$psql" -Atc 'select 42'
-says "the log is kept: it has the statement" 'select 42' "$scratch/pg.log"
 exits "a log that cannot be" 2 "$TENON" pg run --keep-log "$scratch/no/such" -- true
 gone "a log that cannot be"
 
-secret="p@ss: w/%d'x"
-exits "a password" 0 env SECRET="$secret" "$TENON" pg run --keep-log "$scratch/pg.log" --password-env SECRET -- \
-    sh -c '"$1" -Atc "select 1" "$DATABASE_URL" && "$1" -Atc "select 2"' sh "$psql"
-prints "a password: in URL and environment" "1
-2"
-if grep -qF "$secret" "$scratch/pg.log" "$err"; then flunk "a password is not in the log"; else pass "a password is not in the log"; fi
-exits "a password is asked for" 2 env SECRET="$secret" "$TENON" pg run --password-env SECRET -- \
-    sh -c 'PGPASSWORD=wrong exec "$1" -Atc "select 1"' sh "$psql"
-says "a password is asked for: the server says so" 'password authentication failed'
+# Settings, a kept log, a password that needs every kind of quoting.
+secret="p@ss: w/%d'x\\"
+# shellcheck disable=SC2016
+inside='"$1" -Atc "show work_mem" -c "show port" -c "select 42 as answer" "$DATABASE_URL"
+"$1" -Atc "select \$\$by environment\$\$"
+PGPASSWORD=wrong "$1" -Atc "select \$\$without\$\$"
+stat -c "owner %U mode %a" "$PGHOST"'
+exits "settings and a password" 0 env SECRET="$secret" "$TENON" pg run --password-env SECRET \
+    --set work_mem=7MB --set "application_name=it's" --set port=54321 --set log_statement=all --keep-log "$scratch/pg.log" -- \
+    sh -c "$inside" sh "$psql"
+says "a setting is in force" '^7MB$' "$out"
+says "so is another port" '^54321$' "$out"
+says "the password is in the environment" '^by environment$' "$out"
+silent "and it is asked for" '^without$' "$out"
+says "the server says so" 'password authentication failed'
+says "the log is kept" 'select 42 as answer' "$scratch/pg.log"
+says "the directory is private" ' mode 700$' "$out"
+if grep -qF "$secret" "$scratch/pg.log" "$err"; then flunk "the password is not told"; else pass "the password is not told"; fi
+if [ "$(id -u)" -eq 0 ]; then
+    silent "root's server is somebody else's" '^owner root ' "$out"
+else
+    skip "root's server is somebody else's" "this user is not root"
+fi
+gone "settings and a password"
 
-# Signals: passed on, then everything is taken down.
-for signal in TERM INT HUP; do
-    number=$(kill -l "$signal")
-    : >"$scratch/begun"
-    # What a shell starts in the background ignores SIGINT, and so would the command inside.
-    env --default-signal="$signal" "$TENON" pg run -- \
-        sh -c 'echo $$ >"$1"; exec sleep 60' sh "$scratch/begun" >"$out" 2>"$err" &
-    pid=$!
-    arrives "$scratch/begun" && kill -s "$signal" "$pid"
-    wait "$pid"
-    status=$?
-    if [ "$status" -eq $((128 + number)) ]; then pass "SIG$signal ends it with $status"; else flunk "SIG$signal" "$(told)"; fi
-    gone "SIG$signal"
+# Signals are passed on; what the command makes of them is its business.
+# shellcheck disable=SC2016
+start sh -c 'trap "echo INT >>$1" INT; trap "echo HUP >>$1" HUP; trap "exit 9" TERM; echo begun >>"$1"; while :; do sleep 0.05; done' \
+    sh "$scratch/begun"
+for signal in INT HUP; do
+    until_ok test -s "$scratch/begun" && kill -s "$signal" "$pid" && until_ok grep -q "$signal" "$scratch/begun" && pass "SIG$signal is passed on"
 done
-: >"$scratch/begun"
-"$TENON" pg run -- sh -c 'trap "exit 9" TERM; echo $$ >"$1"; while :; do sleep 0.05; done' sh "$scratch/begun" >"$out" 2>"$err" &
-pid=$!
-arrives "$scratch/begun" && kill -TERM "$pid"
-wait "$pid"
-status=$?
-if [ "$status" -eq 9 ]; then pass "the command may answer a signal as it likes"; else flunk "the command may answer a signal as it likes" "$(told)"; fi
-gone "a signal that is answered"
-"$TENON" pg run -- touch "$scratch/too-far" >"$out" 2>"$err" &
-pid=$!
 kill -TERM "$pid"
-wait "$pid"
-status=$?
-if [ "$status" -eq 143 ] || [ "$status" -eq 0 ]; then pass "SIGTERM while it starts ends it"; else flunk "SIGTERM while it starts ends it" "$(told)"; fi
-gone "SIGTERM while it starts"
+ended
+if [ "$status" -eq 9 ]; then pass "SIGTERM is passed on, and may be answered"; else flunk "SIGTERM is passed on, and may be answered" "$(told)"; fi
+gone "a signal that is answered"
+# shellcheck disable=SC2016
+start sh -c 'echo begun >"$1"; exec sleep 60' sh "$scratch/begun"
+until_ok test -s "$scratch/begun" && kill -TERM "$pid"
+ended
+if [ "$status" -eq 143 ]; then pass "SIGTERM ends it with 143"; else flunk "SIGTERM ends it with 143" "$(told)"; fi
+gone "SIGTERM"
+start touch "$scratch/too-far"
+until_ok sh -c '[ -n "$(ls "$1")" ]' sh "$TMPDIR" && kill -INT "$pid"
+ended
+if [ "$status" -eq 130 ] && [ ! -e "$scratch/too-far" ]; then pass "SIGINT while it starts ends it with 130"; else flunk "SIGINT while it starts ends it with 130" "$(told)"; fi
+gone "SIGINT while it starts"
 
 # Killed outright, nobody is left to clear up but the supervisor.
-: >"$scratch/begun"
-"$TENON" pg run -- sh -c 'echo $$ $PPID >"$1"; exec sleep 60' sh "$scratch/begun" >"$out" 2>"$err" &
-pid=$!
-arrives "$scratch/begun" && kill -KILL "$pid"
-wait "$pid" 2>/dev/null
-read -r inner _ <"$scratch/begun"
-for ((i = 0; i < 300; i++)); do
-    [ -z "$(ls "$TMPDIR")" ] && ! kill -0 "$inner" 2>/dev/null && break
-    sleep 0.1
-done
-gone "SIGKILL"
-if kill -0 "$inner" 2>/dev/null && [ "$(cut -d' ' -f3 "/proc/$inner/stat" 2>/dev/null)" != Z ]; then
-    flunk "SIGKILL: the command inside is told to end"
-    kill -KILL "$inner"
-else
-    pass "SIGKILL: the command inside is told to end"
-fi
-# The supervisor killed: the kernel stops the server, the command is told.
-: >"$scratch/begun"
-"$TENON" pg run -- sh -c 'cat "$PGHOST/data/postmaster.pid" >"$1"; while [ -e "$PGHOST/data/postmaster.pid" ]; do sleep 0.05; done' \
-    sh "$scratch/begun" >"$out" 2>"$err" &
-pid=$!
-if arrives "$scratch/begun"; then
-    server=$(head -n 1 "$scratch/begun")
-    supervisor=$(cut -d' ' -f4 "/proc/$server/stat")
-    if [ "$(tr '\0' ' ' <"/proc/$supervisor/cmdline" | grep -c 'pg run')" -eq 1 ] && [ "$supervisor" != "$pid" ]; then
+# shellcheck disable=SC2016
+start sh -c 'echo $$ >"$1"; exec sleep 60' sh "$scratch/begun"
+until_ok test -s "$scratch/begun" && kill -KILL "$pid"
+ended
+inner=$(cat "$scratch/begun")
+ended_inner() { ! kill -0 "$inner" 2>/dev/null || [ "$(cut -d' ' -f3 "/proc/$inner/stat" 2>/dev/null)" = Z ]; }
+until_ok sh -c '[ -z "$(ls "$1")" ]' sh "$TMPDIR" && gone "SIGKILL"
+if until_ok ended_inner; then pass "SIGKILL: the command inside is told to end"; else kill -KILL "$inner"; fi
+# The supervisor killed: the kernel stops the server.
+# shellcheck disable=SC2016
+start sh -c 'cat "$PGHOST/data/postmaster.pid" >"$1"; while [ -e "$PGHOST/data/postmaster.pid" ]; do sleep 0.05; done' \
+    sh "$scratch/begun"
+if until_ok test -s "$scratch/begun"; then
+    supervisor=$(cut -d' ' -f4 "/proc/$(head -n 1 "$scratch/begun")/stat")
+    if [ "$(cut -d' ' -f4 "/proc/$supervisor/stat")" = "$pid" ]; then
         kill -KILL "$supervisor"
-        wait "$pid"
-        status=$?
+        ended
         says "a server that ends is told of" 'server ended while the command ran'
     else
-        flunk "the server's parent is the supervisor" "$(tr '\0' ' ' <"/proc/$supervisor/cmdline")"
+        flunk "the server's parent is a child of the command" "$(ps -ef | grep postgres)"
         kill "$pid"
     fi
 fi
-wait "$pid" 2>/dev/null
+ended
 gone "a supervisor that is killed"
 
-if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
-    exits "as root the server is somebody else's" 0 "$TENON" pg run -- sh -c 'stat -c %U "$PGHOST/data"; stat -c %a "$PGHOST"'
-    silent "and not root's" '^root$' "$out"
-    says "the directory is private" '^700$' "$out"
-    own=$scratch/own
-    mkdir -m 755 "$own"
-    if setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$TENON"; then
-        exits "as an ordinary user" 0 setpriv --reuid=65534 --regid=65534 --clear-groups "$TENON" pg run -- "$psql" -Atc 'select 1'
-        gone "as an ordinary user"
-    else
-        skip "as an ordinary user" "the build tree is closed to user 65534"
-    fi
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null &&
+    setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$TENON"; then
+    exits "as an ordinary user" 0 setpriv --reuid=65534 --regid=65534 --clear-groups "$TENON" pg run -- "$psql" -Atc 'select 1'
+    gone "as an ordinary user"
 else
-    skip "as root" "this user is not root"
+    skip "as an ordinary user" "this user is not root, or the build tree is closed to others"
 fi
 finish

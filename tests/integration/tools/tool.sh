@@ -70,11 +70,16 @@ $(told)"
 
 # want_server: the rest of the program needs PostgreSQL.
 want_server() {
-    run "$TENON" pg run -- true
+    # With a log that cannot be, it is over before a cluster is made.
+    run "$TENON" pg run --keep-log "$scratch/no/such" -- true
     if [ "$status" -eq 2 ] && grep -q 'no PostgreSQL server found' "$err"; then
         echo "skip: no PostgreSQL server is installed (Debian package postgresql)"
         echo "1..0 # SKIP no PostgreSQL server is installed (Debian package postgresql)"
         exit 77
+    fi
+    if [ "$status" -ne 2 ]; then
+        echo "Bail out! $TENON does not work: $(told)"
+        exit 1
     fi
 }
 
