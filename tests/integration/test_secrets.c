@@ -409,6 +409,8 @@ static int clean_up(void **state)
 {
     (void)state;
     test_server_remove(&server);
+    remove_file("url"); /* of a case that did not come to its end */
+    remove_file(".env");
     return rmdir(scratch);
 }
 
