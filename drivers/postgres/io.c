@@ -153,7 +153,7 @@ static tn_status end_copy(tn_driver_conn *conn, ExecStatusType kind, tn_phase ph
 tn_status pg_finish(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, PGresult **ret_last,
                     tn_error *err)
 {
-    PGresult *last = NULL, *result;
+    PGresult *last = NULL, *result = NULL;
     tn_status status;
 
     for (;;) {
@@ -201,7 +201,7 @@ tn_status pg_command(tn_driver_conn *conn, const char *sql, tn_phase phase, int6
 
 static tn_status drain_pipeline(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
-    PGresult *result;
+    PGresult *result = NULL;
 
     while (conn->syncs) {
         tn_status status = pg_result(conn, TN_PHASE_NONE, deadline_ns, &result, err);

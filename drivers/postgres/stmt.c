@@ -149,7 +149,7 @@ static tn_status read_trip(tn_driver_conn *conn, trip *t, int64_t deadline_ns, t
     size_t command = 0;
 
     while (conn->syncs) {
-        PGresult *result;
+        PGresult *result = NULL;
         tn_status status = pg_result(conn, TN_PHASE_PREPARE, deadline_ns, &result, err);
         if (status != TN_OK)
             return status;

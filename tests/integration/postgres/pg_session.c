@@ -23,7 +23,7 @@ int session_run(const struct CMUnitTest *tests, size_t count)
 
 int64_t soon(void)
 {
-    return driver_host_deadline(10000);
+    return driver_host_deadline(60000);
 }
 
 void session_open(session *s, const char *schema, const char *prepare_option)

@@ -31,7 +31,7 @@ int session_run(const struct CMUnitTest *tests, size_t count);
 void session_open(session *s, const char *schema, const char *prepare);
 void session_close(session *s);
 
-/* Ten seconds from now. */
+/* A minute from now: only a hang takes as long. */
 int64_t soon(void);
 
 /* Prepares, failing the test with the error's text. */
