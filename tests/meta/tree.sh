@@ -26,7 +26,7 @@ empty "the top level holds what it should and nothing else" \
         grep '^[<>]' | sed 's/^</missing:/; s/^>/not expected:/')"
 
 # Written so that this file does not match itself.
-machine='(^|[^a-z0-9_.-])/(work|root|home/[a-z]+|tmp/build)''(/|-|$|[^a-z0-9_-])'
+machine='(^|[^a-z0-9_.@-])/(work|root|home/[a-z]+)''(/[a-z]|$|["'"'"' ])|/tmp/''build-'
 empty "no path of a machine that it was built on" "$(xargs -d '\n' grep -nEI -e "$machine" <"$scratch/files")"
 hosts='(deb|ftp|security)\.debian''\.org|registry\.np''mjs|pypi\.or''g|archive\.ubunt''u|index\.crates''\.io|proxy\.golan''g'
 empty "no package registry's host" "$(xargs -d '\n' grep -nEIi -e "$hosts" <"$scratch/files")"

@@ -66,7 +66,9 @@ build() {
     fi
 }
 
+# configure_and_build <directory> <preset> [targets...]
 configure_and_build() {
     local dir=$1 preset=$2
-    configure "$dir" "$preset" -DTENON_WERROR=ON && build "$dir"
+    shift 2
+    configure "$dir" "$preset" -DTENON_WERROR=ON && build "$dir" "$@"
 }

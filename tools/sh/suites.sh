@@ -19,9 +19,13 @@ suites_fail() {
     say "    FAILED: $*"
 }
 
+# suite_build <preset> <what> [targets...]
 suite_build() {
-    quiet "building ($1: $2)" "$logs/$1-build.log" configure_and_build "$top/build/$1" "$1" && return
-    suites_fail "$1: does not build"
+    local name=$1 what=$2
+    shift 2
+    quiet "building ($name: $what)" "$logs/$name-build.log" \
+        configure_and_build "$top/build/$name" "$name" "$@" && return
+    suites_fail "$name: does not build"
     return 1
 }
 
