@@ -146,7 +146,53 @@ static bool short_digits(double value, int exponent, decimal *ret)
 }
 
 /* value = m * 2^e; uneven: the neighbour below is only half as far as the one above. exponent is
- * that of the first digit, or one less. */
+ * that of the first digit, or one less. The same as exact_digits() for numbers whose parts fit into
+ * 128 bits, about 1e-20 to 1e37, which is several times faster. */
+static bool wide_digits(uint64_t m, int e, bool uneven, int exponent, decimal *ret)
+{
+    int up_bits = (e > 0 ? e : 0) + uneven, tens = exponent + 1;
+    unsigned __int128 r, s, up, down;
+    bool low, high;
+
+    /* 10^n has less than 10/3 n + 1 bits, and there is a multiplication by 10 to come. */
+    if (55 + up_bits + (tens < 0 ? -tens * 10 / 3 + 1 : 0) > 123 ||
+        3 + (e < 0 ? -e : 0) + (tens > 0 ? tens * 10 / 3 + 1 : 0) > 123)
+        return false;
+    r = (unsigned __int128)m << ((e > 0 ? e : 0) + 1 + uneven);
+    s = (unsigned __int128)1 << ((e < 0 ? -e : 0) + 1 + uneven);
+    up = (unsigned __int128)1 << up_bits;
+    down = (unsigned __int128)1 << (e > 0 ? e : 0);
+    for (; tens > 0; tens--)
+        s *= 10;
+    for (; tens < 0; tens++) {
+        r *= 10;
+        up *= 10;
+        down *= 10;
+    }
+    if (r + up > s) {
+        s *= 10;
+        exponent++;
+    }
+    ret->n = 0;
+    do {
+        int digit = 0;
+        r *= 10;
+        up *= 10;
+        down *= 10;
+        for (; r >= s; digit++)
+            r -= s;
+        low = r < down;
+        high = r + up > s;
+        if (low && high)
+            high = r + r > s || (r + r == s && digit % 2);
+        ret->digit[ret->n++] = (char)('0' + digit + (high ? 1 : 0));
+    } while (!low && !high && ret->n < MOST_DIGITS);
+    ret->exponent = exponent;
+    strip_zeros(ret);
+    return true;
+}
+
+/* The same for all numbers. */
 static void exact_digits(uint64_t m, int e, bool uneven, int exponent, decimal *ret)
 {
     big r, s, up, down; /* the rest, the unit, and half the distances to the neighbours */
@@ -275,7 +321,8 @@ size_t tn__format_double(double value, char *buf)
             m |= UINT64_C(1) << 52;
         e = (e ? e : 1) - 1075;
         int exponent = estimate(m, e);
-        if (!short_digits(value, exponent, &d) && !short_digits(value, exponent + 1, &d))
+        if (!short_digits(value, exponent, &d) && !short_digits(value, exponent + 1, &d) &&
+            !wide_digits(m, e, uneven, exponent, &d))
             exact_digits(m, e, uneven, exponent, &d);
     }
     return lay_out(&d, bits >> 63, 15, buf);
@@ -298,6 +345,7 @@ size_t tn__format_float(float value, char *buf)
     if (e)
         m |= UINT32_C(1) << 23;
     e = (e ? e : 1) - 150;
-    exact_digits(m, e, uneven, estimate(m, e), &d);
+    if (!wide_digits(m, e, uneven, estimate(m, e), &d))
+        exact_digits(m, e, uneven, estimate(m, e), &d);
     return lay_out(&d, bits >> 31, 6, buf);
 }

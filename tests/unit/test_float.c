@@ -114,7 +114,7 @@ static void test_round_trip_is_shortest(void **state)
     uint64_t seed = 20261123;
 
     (void)state;
-    for (int i = 0; i < 60000; i++) {
+    for (int i = 0; i < 12000; i++) {
         uint64_t bits = next_random(&seed);
         double value, back;
         char buf[32], shorter[40];
@@ -142,11 +142,11 @@ static void test_round_trip_is_shortest(void **state)
     }
 }
 
-/* Each power of two and of ten, at and around: where the distance to the neighbours changes. */
+/* Powers of two and of ten, at and around: where the distance to the neighbours changes. */
 static void test_powers(void **state)
 {
     (void)state;
-    for (int e = -1074; e <= 1023; e++) {
+    for (int e = -1074; e <= 1023; e += e > -70 && e < 130 ? 1 : 3) {
         double values[] = {ldexp(1, e), nextafter(ldexp(1, e), 0),
                            nextafter(ldexp(1, e), (double)INFINITY)};
         for (size_t i = 0; i < COUNT_OF(values); i++) {
