@@ -20,6 +20,13 @@ enum thing { ROWS, STMT, SAVEPOINT, TXN, SESSION, CLIENT, THINGS };
 /* Where the rows and the statement come from. */
 enum origin { FROM_SAVEPOINT, FROM_TXN, FROM_SESSION, FROM_CLIENT, ORIGINS };
 
+/* One thread only: where threads are watched, which is slow, the last variants are enough. */
+#ifdef __SANITIZE_THREAD__
+enum { FIRST_VARIANT = 6 };
+#else
+enum { FIRST_VARIANT = 0 };
+#endif
+
 static mock *m;
 
 static const tn_value values[] = {{.type = TN_TYPE_INT32, .as.i = 1},
@@ -144,7 +151,7 @@ static void every_order(enum origin origin)
 
     for (int i = 0; i < THINGS; i++)
         order[i] = i;
-    for (unsigned variant = 0; variant < 8; variant++)
+    for (unsigned variant = FIRST_VARIANT; variant < 8; variant++)
         run_order(order, origin, variant);
     for (int i = 0; i < THINGS;) {
         if (counter[i] >= i) {
@@ -155,7 +162,7 @@ static void every_order(enum origin origin)
         int kept = order[other];
         order[other] = order[i];
         order[i] = kept;
-        for (unsigned variant = 0; variant < 8; variant++)
+        for (unsigned variant = FIRST_VARIANT; variant < 8; variant++)
             run_order(order, origin, variant);
         orders++;
         counter[i]++;
