@@ -567,6 +567,20 @@ static void a_statement_outlives_its_session(void **state)
     tn_stmt_close(stmt);
 }
 
+static void a_statement_belongs_to_its_client(void **state)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_stmt *stmt;
+
+    assert_ok(tn_prepare(*state, "add $1", &stmt, &err), err);
+    tn_db *other = mock_open(m, "");
+    assert_status(tn_stmt_exec(stmt, other, NULL, tn_args(1), NULL, &err), TN_MISUSE);
+    assert_status(tn_close(tn_stmt_query(stmt, other, NULL, tn_args(1)), &err), TN_MISUSE);
+    assert_int_equal(mock_count(m, MOCK_EXECUTE), 0);
+    assert_ok(tn_db_close(other, &err), err);
+    tn_stmt_close(stmt);
+}
+
 /* ---- the cache of a connection ------------------------------------------------------------------
  */
 
@@ -656,6 +670,7 @@ int main(void)
         TEST(a_failed_prepare_gives_no_statement),
         TEST(a_statement_of_a_client_runs_on_its_sessions),
         TEST(a_statement_outlives_its_session),
+        TEST(a_statement_belongs_to_its_client),
         TEST(the_cache_is_bounded),
         TEST(the_pool_tells_hits_and_misses),
         TEST(a_script_runs_on_one_connection_and_names_the_line),
