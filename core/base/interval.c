@@ -32,6 +32,7 @@ static void put(printer *out, const char *ptr, size_t len)
 static void put_unit(printer *out, int value, const char *unit)
 {
     char digits[24];
+    size_t len;
 
     if (!value)
         return;
@@ -39,7 +40,8 @@ static void put_unit(printer *out, int value, const char *unit)
         *out->at++ = ' ';
     if (out->negative && value > 0)
         *out->at++ = '+';
-    put(out, digits, tn__format_int64(value, digits));
+    len = tn__format_int64(value, digits);
+    put(out, digits, len);
     *out->at++ = ' ';
     put(out, unit, strlen(unit));
     if (value != 1)
@@ -59,6 +61,7 @@ static void put_clock(printer *out, int64_t us)
     uint64_t left = us < 0 ? -(uint64_t)us : (uint64_t)us;
     uint64_t hours = left / US_PER_HOUR, fraction = left % US_PER_SECOND;
     char digits[24];
+    size_t len;
 
     if (out->any)
         *out->at++ = ' ';
@@ -68,7 +71,8 @@ static void put_clock(printer *out, int64_t us)
         *out->at++ = '+';
     if (hours < 10)
         *out->at++ = '0';
-    put(out, digits, tn__format_int64((int64_t)hours, digits));
+    len = tn__format_int64((int64_t)hours, digits);
+    put(out, digits, len);
     *out->at++ = ':';
     put_two(out, left / US_PER_MINUTE % 60);
     *out->at++ = ':';

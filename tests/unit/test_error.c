@@ -91,11 +91,13 @@ static void test_prepend(void **state)
 
     (void)state;
     tn_error_set(&err, TN_LOST, "08006", "refused");
-    assert_int_equal(tn_error_prepend(&err, "host %s", "h"), TN_LOST);
-    assert_int_equal(tn_error_prepend(&err, "connect"), TN_LOST);
+    tn_error_prepend(&err, "host %s", "h");
+    assert_int_equal(err.status, TN_LOST);
+    tn_error_prepend(&err, "connect");
+    assert_int_equal(err.status, TN_LOST);
     assert_string_equal(err.message, "connect: host h: refused");
     assert_string_equal(err.sqlstate, "08006");
-    assert_int_equal(tn_error_prepend(NULL, "x"), TN_FAILED);
+    tn_error_prepend(NULL, "x");
     tn_error_prepend(&err, "%s", err.message);
     assert_string_equal(err.message, "connect: host h: refused: connect: host h: refused");
     memset(text, 'p', sizeof(text) - 1);
