@@ -82,8 +82,7 @@ tn_status kit_wait_failed(const tn_host *host, tn_error *err, tn_phase phase, tn
     int error = errno;
 
     switch (result) {
-    case TN_WAIT_TIMEOUT:
-        return kit_fail(host, err, TN_TIMEOUT, phase, "57014", "deadline passed");
+    case TN_WAIT_TIMEOUT: return kit_fail(host, err, TN_TIMEOUT, phase, "57014", "deadline passed");
     case TN_WAIT_INTERRUPTED:
         return kit_fail(host, err, TN_CANCELLED, phase, "57014", "cancelled on request");
     case TN_WAIT_READY:

@@ -23,7 +23,8 @@ tn_status kit_nomem(const tn_host *host, tn_error *err, tn_phase phase);
 
 /* The error for a wait that did not end in TN_WAIT_READY: TN_TIMEOUT or TN_CANCELLED with 57014, or
  * TN_LOST with errno. */
-tn_status kit_wait_failed(const tn_host *host, tn_error *err, tn_phase phase, tn_wait_result result);
+tn_status kit_wait_failed(const tn_host *host, tn_error *err, tn_phase phase,
+                          tn_wait_result result);
 
 /* tn_str of a C string that may be NULL. */
 tn_str kit_str(const char *text);
