@@ -295,7 +295,7 @@ static void only_absolute_paths_of_files_are_taken(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_status(tn_driver_inspect(bad[i], NULL, NULL, &err), TN_DRIVER);
-        assert_contains(err.message, "not the absolute path of a file");
+        assert_contains(err.message, bad[i]);
     }
     assert_status(tn_driver_inspect(NULL, NULL, NULL, &err), TN_MISUSE);
 }
