@@ -60,11 +60,18 @@ static tn_status apply_line(const tool *t, tn_config *config, tn_error *err)
     static const char *const timeouts[] = {"connection_timeout", "pool_timeout",
                                            "statement_timeout"};
 
-    if (t->url && tn_config_set(config, "url", t->url, err) != TN_OK)
-        return tn_error_prepend(err, "--url");
-    for (size_t i = 0; t->timeout_ms && i < sizeof(timeouts) / sizeof(timeouts[0]); i++)
-        if (settings_number(config, timeouts[i], t->timeout_ms, err) != TN_OK)
-            return tn_error_prepend(err, "--timeout");
+    tn_status status = t->url ? tn_config_set(config, "url", t->url, err) : TN_OK;
+    if (status != TN_OK) {
+        tn_error_prepend(err, "--url");
+        return status;
+    }
+    for (size_t i = 0; t->timeout_ms && i < sizeof(timeouts) / sizeof(timeouts[0]); i++) {
+        status = settings_number(config, timeouts[i], t->timeout_ms, err);
+        if (status != TN_OK) {
+            tn_error_prepend(err, "--timeout");
+            return status;
+        }
+    }
     return TN_OK;
 }
 

@@ -44,20 +44,19 @@ tn_status tn_error_set(tn_error *err, tn_status status, const char *sqlstate, co
     return status;
 }
 
-tn_status tn_error_prepend(tn_error *err, const char *format, ...)
+void tn_error_prepend(tn_error *err, const char *format, ...)
 {
     char prefix[sizeof(err->message)], text[sizeof(prefix) + sizeof(err->message) + 2];
     va_list args;
     int len;
 
     if (!err)
-        return TN_FAILED;
+        return;
     va_start(args, format);
     format_text(prefix, sizeof(prefix), format, args);
     va_end(args);
     len = snprintf(text, sizeof(text), "%s%s%s", prefix, err->message[0] ? ": " : "", err->message);
     tn__copy_text(err->message, sizeof(err->message), tn__str(text, (size_t)len));
-    return err->status;
 }
 
 void tn_error_set_hint(tn_error *err, const char *format, ...)

@@ -134,9 +134,10 @@ bool tn__config_put(tn_config *config, tn__option_id id, const char *value,
         return true;
     if (value && *value) {
         next.value = strdup(value);
-        next.shown = tn__options[id].secret ? redacted(value) : NULL;
+        /* Any value: a URL may have been put in the wrong place. */
+        next.shown = redacted(value);
         next.file = origin.file ? strdup(origin.file) : NULL;
-        if (!next.value || (tn__options[id].secret && !next.shown) || (origin.file && !next.file)) {
+        if (!next.value || !next.shown || (origin.file && !next.file)) {
             clear_setting(&next);
             return false;
         }

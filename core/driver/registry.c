@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <tenon/config.h>
 #include <tenon/drivers.h>
 
 #include "base/buf.h"
@@ -29,7 +30,7 @@
 #define TENON_KNOWN_SCHEMES ""
 #endif
 
-enum { FILES_MAX = 256, MESSAGE_MAX = 480 };
+enum { SCHEME_MAX = 31, FILES_MAX = 256, MESSAGE_MAX = 480 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static tn__driver *drivers; /* newest last */
@@ -180,10 +181,33 @@ static tn_status search(tn_str scheme, const tn__driver **ret, tn_error *err)
     return status;
 }
 
+/* The name becomes a file's name: nothing but a token may. It may be a URL that was put in the
+ * wrong place, so it is shown without its secrets. */
+static tn_status check_scheme(tn_str scheme, tn_error *err)
+{
+    char text[128], shown[128];
+    bool good = scheme.len > 0 && scheme.len <= SCHEME_MAX;
+
+    for (size_t i = 0; good && i < scheme.len; i++) {
+        char c = scheme.ptr[i];
+        good = (c >= 'a' && c <= 'z') ||
+               (i > 0 && ((c >= '0' && c <= '9') || c == '+' || c == '.' || c == '-'));
+    }
+    if (good)
+        return TN_OK;
+    tn__copy_text(text, sizeof(text), scheme);
+    tn_url_redact(text, shown, sizeof(shown));
+    return tn_error_set(err, TN_DRIVER, NULL,
+                        "\"%s\" is not a scheme name ([a-z][a-z0-9+.-]*, at most %d characters)",
+                        shown, SCHEME_MAX);
+}
+
 tn_status tn__registry_find(tn_str scheme, const tn__driver **ret, tn_error *err)
 {
-    tn_status status = TN_OK;
+    tn_status status = check_scheme(scheme, err);
 
+    if (status != TN_OK)
+        return status;
     pthread_mutex_lock(&lock);
     const tn__driver *driver = find_known(scheme);
     if (!driver)
@@ -326,7 +350,7 @@ static tn_status inspect_path(const char *path, const tn__driver **ret, tn_error
     const char *slash = strrchr(path, '/');
 
     if (path[0] != '/' || !slash[1] || (size_t)(slash - path) >= sizeof(directory))
-        return tn_error_set(err, TN_DRIVER, NULL, "\"%s\": not the absolute path of a file", path);
+        return check_scheme(tn_str_from(path), err);
     snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path), path);
     pthread_mutex_lock(&lock);
     tn_status status = take_file(directory, slash + 1, ret, err);

@@ -186,6 +186,14 @@ static void judge_outcome(const tn__run *run, bool read_only, tn_error *err)
     }
 }
 
+/* The server says 57014 for its own statement_timeout as for a cancel: it was a cancel if we asked.
+ */
+static void judge_cancel(const tn__run *run, tn_error *err)
+{
+    if (err && err->status == TN_CANCELLED && !tn__host_cancelled(&run->on.conn->host))
+        err->status = TN_TIMEOUT;
+}
+
 /* After a failure: nothing of the execution remains on the connection, which is held on. */
 static void clean_up(tn__run *run, tn_error *err)
 {
@@ -193,6 +201,7 @@ static void clean_up(tn__run *run, tn_error *err)
     bool read_only = run->on.stmt && (run->on.stmt->info.flags & TN_STMT_READ_ONLY);
 
     log_end(run, err && err->sqlstate[0] ? err->sqlstate : "failed");
+    judge_cancel(run, err);
     tn__portal_close(&run->on);
     if (conn->attached)
         return;
@@ -258,7 +267,7 @@ tn_status tn__run_start(tn__run *run, tn_db *db, const tn_call *call, const tn__
         status = execute(run, sql, args, flags, err);
     if (status != TN_OK) {
         abandon(run, err);
-        return status;
+        return err->status;
     }
     tn__db_leave(db);
     return TN_OK;
@@ -302,9 +311,12 @@ tn_status tn__run_fetch(tn__run *run, tn_error *err)
         tn__db_leave(run->db);
         return status;
     }
-    if (tn__host_cancelled(&conn->host))
+    /* Rows that stand ready need no waiting, which is where the driver would notice. The first
+     * batch is the answer itself and is taken: whether the statement was applied is in it. */
+    if (run->rows > 0 && tn__host_cancelled(&conn->host))
         status = tn_error_set(err, TN_CANCELLED, "57014", "cancelled on request");
-    else if (run->deadline_ns != TN_NO_DEADLINE && tn__now_ns() >= run->deadline_ns)
+    else if (run->rows > 0 && run->deadline_ns != TN_NO_DEADLINE &&
+             tn__now_ns() >= run->deadline_ns)
         status = tn_error_set(err, TN_TIMEOUT, "57014", "deadline passed");
     else
         status = conn->driver->cursor.fetch(run->on.cursor, run->deadline_ns, &run->batch, err);
@@ -315,7 +327,7 @@ tn_status tn__run_fetch(tn__run *run, tn_error *err)
     else
         clean_up(run, err);
     tn__db_leave(run->db);
-    return status;
+    return status == TN_CANCELLED && err ? err->status : status;
 }
 
 /* In a transaction a statement that is cancelled takes the transaction with it, so the rows that

@@ -132,9 +132,8 @@ TN_API tn_status tn_status_from_sqlstate(const char *sqlstate);
 TN_API tn_status tn_error_set(tn_error *err, tn_status status, const char *sqlstate,
                               const char *format, ...) TN_PRINTF(4, 5);
 
-/* Puts "text: " before the message, keeping the cause. err may be NULL. Returns err->status
- * (TN_FAILED for NULL). */
-TN_API tn_status tn_error_prepend(tn_error *err, const char *format, ...) TN_PRINTF(2, 3);
+/* Puts "text: " before the message, keeping the cause. err may be NULL. */
+TN_API void tn_error_prepend(tn_error *err, const char *format, ...) TN_PRINTF(2, 3);
 
 /* Sets the hint: what would mend it. err may be NULL. */
 TN_API void tn_error_set_hint(tn_error *err, const char *format, ...) TN_PRINTF(2, 3);

@@ -253,7 +253,8 @@ static void prepending_keeps_the_cause(fixture *f)
 
     check_int(f, tn_exec(f->db, "select * from no_such_table_here", NULL, NULL, &err), TN_SYNTAX);
     memcpy(cause, err.message, sizeof(cause));
-    check_int(f, tn_error_prepend(&err, "loading page %d", 7), TN_SYNTAX);
+    tn_error_prepend(&err, "loading page %d", 7);
+    check_int(f, err.status, TN_SYNTAX);
     snprintf(expected, sizeof(expected), "loading page 7: %.400s", cause);
     check_text(f, err.message, expected);
     check_text(f, err.sqlstate, "42P01");
