@@ -69,42 +69,49 @@ static tn_status bind_double(tn_driver_stmt *stmt, int index, double number, tn_
 /* An integer where it is whole and fits, else a real, which is exact to 15 digits. */
 static tn_status bind_numeric(tn_driver_stmt *stmt, int index, const tn_value *value, tn_error *err)
 {
-    tn_status status = TN_OK;
-    tn__buf buf;
+    tn_driver_conn *conn = stmt->conn;
+    tn__buf *buf = &conn->scratch;
     tn_str normal;
     int64_t whole;
     double number;
 
-    tn__buf_init(&buf, TN__BUF_MAX);
-    if (!tn__decimal_normal(tn__str(value->as.ptr, value->len), &buf)) {
-        status = buf.failed
-                     ? kit_nomem(stmt->conn->host, err, TN_PHASE_BIND)
-                     : lite_fail(stmt->conn, TN_PHASE_BIND, "22P02", err,
-                                 "parameter $%d: invalid input syntax for type numeric", index);
-        tn__buf_free(&buf);
-        return status;
-    }
-    normal = tn__str(buf.ptr, buf.len);
+    tn__buf_reset(buf);
+    if (!tn__decimal_normal(tn__str(value->as.ptr, value->len), buf))
+        return buf->failed
+                   ? kit_nomem(conn->host, err, TN_PHASE_BIND)
+                   : lite_fail(conn, TN_PHASE_BIND, "22P02", err,
+                               "parameter $%d: invalid input syntax for type numeric", index);
+    normal = tn__str(buf->ptr, buf->len);
     if (tn__decimal_to_int64(normal, &whole)) {
         int rc = sqlite3_bind_int64(stmt->stmt, index, whole);
-        if (rc != SQLITE_OK)
-            status = bind_failed(stmt, rc, err);
-    } else if (tn__decimal_digits(normal) == 0) {
-        status = lite_fail(stmt->conn, TN_PHASE_BIND, "0A000", err,
-                           "parameter $%d: SQLite has no numeric %.*s", index, (int)normal.len,
-                           normal.ptr);
-    } else if (tn__decimal_digits(normal) > EXACT_DIGITS ||
-               !tn__decimal_to_double(normal, &number) || number == 0) {
-        status = lite_fail(stmt->conn, TN_PHASE_BIND, "0A000", err,
-                           "parameter $%d: a numeric of %zu digits cannot be kept exactly by "
-                           "SQLite (at most %d, or a whole number within bigint); store it as "
-                           "text, or use PostgreSQL",
-                           index, tn__decimal_digits(normal), EXACT_DIGITS);
-    } else {
-        status = bind_double(stmt, index, number, err);
+        return rc == SQLITE_OK ? TN_OK : bind_failed(stmt, rc, err);
     }
-    tn__buf_free(&buf);
-    return status;
+    if (tn__decimal_digits(normal) == 0)
+        return lite_fail(conn, TN_PHASE_BIND, "0A000", err,
+                         "parameter $%d: SQLite has no numeric %.*s", index, (int)normal.len,
+                         normal.ptr);
+    if (tn__decimal_digits(normal) <= EXACT_DIGITS && tn__decimal_to_double(normal, &number) &&
+        number != 0)
+        return bind_double(stmt, index, number, err);
+    return lite_fail(conn, TN_PHASE_BIND, "0A000", err,
+                     "parameter $%d: a numeric of %zu digits cannot be kept exactly by SQLite (at "
+                     "most %d, or a whole number within bigint); store it as text, or use "
+                     "PostgreSQL",
+                     index, tn__decimal_digits(normal), EXACT_DIGITS);
+}
+
+/* Into buf of TN_TIME_TEXT_SIZE bytes; NULL: an array has no such bound. */
+static const char *format_short(const tn_value *value, char *buf)
+{
+    switch ((tn_type)value->type) {
+    case TN_TYPE_UUID: return tn_uuid_format(*value->as.uuid, buf);
+    case TN_TYPE_TIMESTAMPTZ: return tn_time_format((tn_time){value->as.i}, buf);
+    case TN_TYPE_TIMESTAMP: return tn_timestamp_format((tn_timestamp){value->as.i}, buf);
+    case TN_TYPE_DATE: return tn_date_format((tn_date){(int32_t)value->as.i}, buf);
+    case TN_TYPE_TIME: return tn_timeofday_format((tn_timeofday){value->as.i}, buf);
+    case TN_TYPE_INTERVAL: return tn_interval_format(*value->as.interval, buf);
+    default: return NULL;
+    }
 }
 
 /* PostgreSQL's text of a value that SQLite has no class for. */
@@ -112,22 +119,18 @@ static tn_status bind_formatted(tn_driver_stmt *stmt, int index, const tn_value 
                                 tn_error *err)
 {
     char fixed[TN_TIME_TEXT_SIZE];
-    const char *text = NULL;
-    tn__buf buf;
-    size_t len;
+    const char *text = format_short(value, fixed);
+    size_t len = text ? strlen(text) : 0;
+    tn__buf *buf = &stmt->conn->scratch;
     int rc;
 
-    len = value->type == TN_TYPE_ARRAY ? SIZE_MAX : tn_value_format(value, fixed, sizeof fixed);
-    if (len < sizeof fixed) {
-        text = tn__arena_copy(&stmt->bound, fixed, len);
-    } else {
-        tn__buf_init(&buf, TN__BUF_MAX);
-        if (lite_value_text(value, &buf)) {
-            len = buf.len;
-            text = tn__arena_copy(&stmt->bound, buf.ptr, len);
-        }
-        tn__buf_free(&buf);
+    tn__buf_reset(buf);
+    if (!text && lite_value_text(value, buf)) {
+        text = buf->ptr;
+        len = buf->len;
     }
+    if (text)
+        text = tn__arena_copy(&stmt->bound, text, len);
     if (!text)
         return kit_nomem(stmt->conn->host, err, TN_PHASE_BIND);
     rc = sqlite3_bind_text64(stmt->stmt, index, text, len, SQLITE_STATIC, SQLITE_UTF8);

@@ -361,16 +361,56 @@ static tn_status value_failed(tn_driver_cursor *cursor, uint32_t column, const c
     return status;
 }
 
+/* The common cases of lite_value_read(), without a call: a value that is stored as its column's
+ * type says. false: anything else. */
+static inline bool read_plain(sqlite3_value *stored, const lite_type *type, tn__arena *arena,
+                              tn_value *ret)
+{
+    const void *text;
+    int64_t number;
+    char *copy;
+
+    switch (sqlite3_value_type(stored)) {
+    case SQLITE_INTEGER:
+        number = sqlite3_value_int64(stored);
+        if (type->type == TN_TYPE_INT64 || type->type == TN_TYPE_NULL)
+            *ret = (tn_value){.as.i = number, .type = TN_TYPE_INT64};
+        else if (type->type == TN_TYPE_INT32 && number == (int32_t)number)
+            *ret = (tn_value){.as.i = number, .type = TN_TYPE_INT32};
+        else
+            return false;
+        return true;
+    case SQLITE_FLOAT:
+        if (type->type != TN_TYPE_FLOAT8 && type->type != TN_TYPE_NULL)
+            return false;
+        *ret = (tn_value){.as.f = sqlite3_value_double(stored), .type = TN_TYPE_FLOAT8};
+        return true;
+    case SQLITE_TEXT:
+        if (type->type != TN_TYPE_TEXT && type->type != TN_TYPE_NULL)
+            return false;
+        text = sqlite3_value_text(stored);
+        *ret = (tn_value){.len = (uint32_t)sqlite3_value_bytes(stored), .type = TN_TYPE_TEXT};
+        copy = text ? tn__arena_copy(arena, text, ret->len) : NULL;
+        ret->as.ptr = copy;
+        return copy != NULL;
+    default: return false;
+    }
+}
+
 /* The row that stands, into out; the column that failed and why. */
 static const char *read_row(tn_driver_cursor *cursor, tn_value *out, tn__arena *arena,
                             uint32_t *ret_column)
 {
     sqlite3_stmt *stmt = cursor->stmt->stmt;
-    const lite_type *types = cursor->stmt->types;
+    const lite_type *type = cursor->stmt->types;
+    uint32_t n = cursor->n_columns;
 
-    for (uint32_t i = 0; i < cursor->n_columns; i++) {
-        const char *wrong = lite_value_read(sqlite3_column_value(stmt, (int)i), &types[i], arena,
-                                            &out[i]);
+    for (uint32_t i = 0; i < n; i++, type++, out++) {
+        sqlite3_value *stored = sqlite3_column_value(stmt, (int)i);
+        const char *wrong;
+        if (TN_LIKELY(read_plain(stored, type, arena, out)))
+            continue;
+        wrong = lite_value_read(cursor->conn, stored, type, arena, out);
         if (wrong) {
             *ret_column = i;
             return wrong;

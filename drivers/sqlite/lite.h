@@ -129,7 +129,7 @@ struct tn_driver_conn {
     sqlite3_stmt *fixed[LITE_FIXED_COUNT];
     tn_driver_cursor *spare; /* closed cursors, kept for their memory */
     uint32_t n_spare;
-    tn__buf scratch; /* translated SQL, while it is prepared */
+    tn__buf scratch; /* for one operation: translated SQL, a formatted value */
     tn__arena function_arena;
     char server[48];
 
@@ -191,8 +191,8 @@ bool lite_decltype(tn_str declared, lite_type *ret);
 
 /* One stored value as its column's type says; texts go into the arena. NULL or what is wrong:
  * the SQLSTATE. */
-const char *lite_value_read(sqlite3_value *stored, const lite_type *type, tn__arena *arena,
-                            tn_value *ret);
+const char *lite_value_read(tn_driver_conn *conn, sqlite3_value *stored, const lite_type *type,
+                            tn__arena *arena, tn_value *ret);
 /* A result or parameter in storage form (PostgreSQL's text for all that SQLite has no class for),
  * appended to out. false: no memory. */
 bool lite_value_text(const tn_value *value, tn__buf *out);

@@ -7,7 +7,8 @@
 #include "base/lexer.h"
 #include "base/str.h"
 
-#define SOME_PARAMS 16
+#define SOME_PARAMS  16
+#define KEPT_SCRATCH 1048576 /* bytes; a very long statement's room is given back */
 
 /* A placeholder takes any type. */
 static const tn_param any_type[SOME_PARAMS] = {
@@ -215,6 +216,11 @@ tn_status lite_stmt_prepare(tn_driver_conn *conn, tn_str sql, int64_t deadline_n
     tn__arena_init(&stmt->arena, TN__BUF_MAX);
     tn__arena_init(&stmt->bound, TN__BUF_MAX);
     status = build(stmt, err);
+    stmt->info.sql = (tn_str){NULL, 0};
+    if (conn->scratch.cap > KEPT_SCRATCH) {
+        tn__buf_free(&conn->scratch);
+        tn__buf_init(&conn->scratch, TN__BUF_MAX);
+    }
     if (status != TN_OK) {
         lite_stmt_close(stmt);
         lite_txn_fail(conn);

@@ -96,36 +96,49 @@ static int whole_digits(tn_str normal)
     return n;
 }
 
+static const char *scale_numeric(tn_driver_conn *conn, const lite_type *type, tn_str normal,
+                                 tn__arena *arena, tn_value *ret)
+{
+    tn__buf *scaled = &conn->scratch;
+
+    tn__buf_reset(scaled);
+    if (type->scale >= 0 && tn__decimal_rescale(normal, type->scale, scaled)) {
+        normal = tn__str(scaled->ptr, scaled->len);
+        if (whole_digits(normal) > type->precision - type->scale)
+            return BAD_RANGE;
+    }
+    if (scaled->failed)
+        return NO_MEMORY;
+    return give_copy(normal.ptr, (int)normal.len, TN_TYPE_NUMERIC, arena, ret);
+}
+
 /* A number's text, whichever way it is stored, as numeric(p,s) prints it. */
-static const char *read_numeric(const lite_type *type, tn_str text, tn__arena *arena, tn_value *ret)
+static const char *read_numeric(tn_driver_conn *conn, const lite_type *type, tn_str text,
+                                tn__arena *arena, tn_value *ret)
 {
     const char *wrong = BAD_TEXT;
-    tn__buf normal, scaled;
-    tn_str result;
+    tn__buf normal;
 
     tn__buf_init(&normal, TN__BUF_MAX);
-    tn__buf_init(&scaled, TN__BUF_MAX);
-    if (tn__decimal_normal(text, &normal)) {
-        result = tn__str(normal.ptr, normal.len);
-        wrong = NULL;
-        /* NaN has no scale */
-        if (type->scale >= 0 && tn__decimal_rescale(result, type->scale, &scaled)) {
-            result = tn__str(scaled.ptr, scaled.len);
-            if (whole_digits(result) > type->precision - type->scale)
-                wrong = BAD_RANGE;
-        }
-        if (!wrong)
-            wrong = give_copy(result.ptr, (int)result.len, TN_TYPE_NUMERIC, arena, ret);
-    } else if (normal.failed) {
+    if (tn__decimal_normal(text, &normal))
+        wrong = scale_numeric(conn, type, tn__str(normal.ptr, normal.len), arena, ret);
+    else if (normal.failed)
         wrong = NO_MEMORY;
-    }
     tn__buf_free(&normal);
-    tn__buf_free(&scaled);
     return wrong;
 }
 
-static const char *read_number(sqlite3_value *stored, const lite_type *type, tn__arena *arena,
-                               tn_value *ret)
+/* What was stored as a number has its normal form already, unless it has an exponent. */
+static const char *read_stored_numeric(tn_driver_conn *conn, const lite_type *type, tn_str text,
+                                       tn__arena *arena, tn_value *ret)
+{
+    return memchr(text.ptr, 'e', text.len) || memchr(text.ptr, 'I', text.len)
+               ? read_numeric(conn, type, text, arena, ret)
+               : scale_numeric(conn, type, text, arena, ret);
+}
+
+static const char *read_number(tn_driver_conn *conn, sqlite3_value *stored, const lite_type *type,
+                               tn__arena *arena, tn_value *ret)
 {
     bool whole = sqlite3_value_type(stored) == SQLITE_INTEGER;
     char text[32];
@@ -143,8 +156,9 @@ static const char *read_number(sqlite3_value *stored, const lite_type *type, tn_
     case TN_TYPE_JSON: /* NUMERIC affinity made a number of a document that is only a number */
         len = whole ? tn__format_int64(sqlite3_value_int64(stored), text)
                     : tn__format_double(sqlite3_value_double(stored), text);
-        return type->type == TN_TYPE_NUMERIC ? read_numeric(type, tn__str(text, len), arena, ret)
-                                             : give_copy(text, (int)len, TN_TYPE_JSON, arena, ret);
+        return type->type == TN_TYPE_NUMERIC
+                   ? read_stored_numeric(conn, type, tn__str(text, len), arena, ret)
+                   : give_copy(text, (int)len, TN_TYPE_JSON, arena, ret);
     default: return BAD_TEXT;
     }
 }
@@ -161,8 +175,8 @@ static bool read_local_time(tn_str text, tn_value *ret)
     return true;
 }
 
-static const char *read_text(sqlite3_value *stored, const lite_type *type, tn__arena *arena,
-                             tn_value *ret)
+static const char *read_text(tn_driver_conn *conn, sqlite3_value *stored, const lite_type *type,
+                             tn__arena *arena, tn_value *ret)
 {
     const char *ptr = (const char *)sqlite3_value_text(stored);
     tn_str text = {ptr, ptr ? (size_t)sqlite3_value_bytes(stored) : 0};
@@ -172,7 +186,7 @@ static const char *read_text(sqlite3_value *stored, const lite_type *type, tn__a
     switch (type->type) {
     case TN_TYPE_TEXT:
     case TN_TYPE_JSON: return give_copy(ptr, (int)text.len, type->type, arena, ret);
-    case TN_TYPE_NUMERIC: return read_numeric(type, text, arena, ret);
+    case TN_TYPE_NUMERIC: return read_numeric(conn, type, text, arena, ret);
     case TN_TYPE_TIMESTAMPTZ:
         if (tn__value_parse(type->type, type->element, text, arena, ret) ||
             read_local_time(text, ret))
@@ -187,8 +201,8 @@ static const char *read_text(sqlite3_value *stored, const lite_type *type, tn__a
     }
 }
 
-const char *lite_value_read(sqlite3_value *stored, const lite_type *type, tn__arena *arena,
-                            tn_value *ret)
+const char *lite_value_read(tn_driver_conn *conn, sqlite3_value *stored, const lite_type *type,
+                            tn__arena *arena, tn_value *ret)
 {
     int storage = sqlite3_value_type(stored);
     tn_value value = {.type = TN_TYPE_NULL};
@@ -199,9 +213,9 @@ const char *lite_value_read(sqlite3_value *stored, const lite_type *type, tn__ar
     else if (type->type == TN_TYPE_NULL)
         wrong = read_untyped(stored, arena, &value);
     else if (storage == SQLITE_TEXT)
-        wrong = read_text(stored, type, arena, &value);
+        wrong = read_text(conn, stored, type, arena, &value);
     else if (storage != SQLITE_BLOB)
-        wrong = read_number(stored, type, arena, &value);
+        wrong = read_number(conn, stored, type, arena, &value);
     else if (type->type == TN_TYPE_BYTES)
         wrong = read_untyped(stored, arena, &value);
     else

@@ -11,6 +11,8 @@
 
 #define MODULE (&tn_driver_module)
 
+void (*lite_test_aside)(bool aside);
+
 static tn_wait_result interrupted(tn_host_conn *conn, int64_t deadline_ns)
 {
     if (conn && conn->interrupted)
@@ -164,7 +166,11 @@ static tn_status read_all(lite_test *t, tn_driver_cursor *cursor, size_t columns
         status = MODULE->cursor->fetch(cursor, t->deadline, &t->last, &t->err);
         if (status != TN_OK)
             return status;
+        if (lite_test_aside)
+            lite_test_aside(true);
         add_rows(t, &t->last, columns);
+        if (lite_test_aside)
+            lite_test_aside(false);
         if (!t->last.done)
             continue;
         (void)snprintf(t->tag, sizeof t->tag, "%s", t->last.tag);

@@ -34,6 +34,9 @@ typedef struct lite_test {
     int64_t deadline;
 } lite_test;
 
+/* Called with true before and false after work that is the test's own; NULL: nobody cares. */
+extern void (*lite_test_aside)(bool aside);
+
 /* cmocka's setup and teardown: a directory, no source yet. */
 int lite_test_begin(void **state);
 int lite_test_end(void **state);
