@@ -105,6 +105,8 @@ if [ -e "$scratch/prefix/lib/libtenon.so.0" ]; then
     says "a driver that is not installed: says so" 'driver "postgresql": not installed; looked in .*/prefix/lib/tenon/drivers'
     exits "no driver at all, listed" 0 env -u LD_LIBRARY_PATH "$scratch/prefix/bin/tenon" drivers
     says "no driver at all, listed: says so" 'no driver is installed' "$out"
+    exits "certify without the suite" 2 env -u LD_LIBRARY_PATH "$scratch/prefix/bin/tenon" drivers certify --url sqlite::memory:
+    says "certify without the suite: says so" 'tenon-conformance\) is not installed'
 else
     flunk "the command finds its library by a relative path" "$(ls "$(dirname "$TENON")/../lib")"
 fi
@@ -112,4 +114,10 @@ fi
 exits "the list as JSON" 0 env TENON_DRIVER_PATH="$dir" "$TENON" drivers --json
 json "the list as JSON" 'd["ok"] and d["directories"][0]["exists"] and any(x["name"] == "evil" and x["usable"] for x in d["drivers"])'
 exits "certify without a URL" 2 "$TENON" drivers certify
+if [ -x "$(dirname "$TENON")/tenon-conformance" ]; then
+    exits "certify of a driver that opens nothing" 6 env TENON_DRIVER_PATH="$dir" "$TENON" drivers certify --url evil://x
+    says "certify hands the URL to the suite" 'this driver opens nothing'
+else
+    skip "certify hands the URL to the suite" "tenon-conformance is not built"
+fi
 finish
