@@ -134,8 +134,8 @@ bool tn__config_put(tn_config *config, tn__option_id id, const char *value,
         return true;
     if (value && *value) {
         next.value = strdup(value);
-        /* Any value: a URL may have been put in the wrong place. */
-        next.shown = redacted(value);
+        /* A URL may have been put in the wrong place. */
+        next.shown = tn__options[id].secret || strchr(value, ':') ? redacted(value) : strdup(value);
         next.file = origin.file ? strdup(origin.file) : NULL;
         if (!next.value || !next.shown || (origin.file && !next.file)) {
             clear_setting(&next);

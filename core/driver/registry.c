@@ -181,11 +181,22 @@ static tn_status search(tn_str scheme, const tn__driver **ret, tn_error *err)
     return status;
 }
 
-/* The name becomes a file's name: nothing but a token may. It may be a URL that was put in the
- * wrong place, so it is shown without its secrets. */
-static tn_status check_scheme(tn_str scheme, tn_error *err)
+/* It may be a URL that was put in the wrong place, so it is shown without its secrets. */
+static tn_status refuse_name(tn_str name, const char *what, tn_error *err)
 {
     char text[128], shown[128];
+
+    tn__copy_text(text, sizeof(text), name);
+    tn_url_redact(text, shown, sizeof(shown));
+    tn_error_set(err, TN_DRIVER, NULL, "\"%s\": not %s", shown, what);
+    if (err)
+        err->phase = TN_PHASE_LOAD;
+    return TN_DRIVER;
+}
+
+/* The name becomes a file's name: nothing but a token may. */
+static tn_status check_scheme(tn_str scheme, tn_error *err)
+{
     bool good = scheme.len > 0 && scheme.len <= SCHEME_MAX;
 
     for (size_t i = 0; good && i < scheme.len; i++) {
@@ -195,11 +206,7 @@ static tn_status check_scheme(tn_str scheme, tn_error *err)
     }
     if (good)
         return TN_OK;
-    tn__copy_text(text, sizeof(text), scheme);
-    tn_url_redact(text, shown, sizeof(shown));
-    return tn_error_set(err, TN_DRIVER, NULL,
-                        "\"%s\" is not a scheme name ([a-z][a-z0-9+.-]*, at most %d characters)",
-                        shown, SCHEME_MAX);
+    return refuse_name(scheme, "a scheme name ([a-z][a-z0-9+.-]*, at most 31 characters)", err);
 }
 
 tn_status tn__registry_find(tn_str scheme, const tn__driver **ret, tn_error *err)
@@ -350,7 +357,7 @@ static tn_status inspect_path(const char *path, const tn__driver **ret, tn_error
     const char *slash = strrchr(path, '/');
 
     if (path[0] != '/' || !slash[1] || (size_t)(slash - path) >= sizeof(directory))
-        return check_scheme(tn_str_from(path), err);
+        return refuse_name(tn_str_from(path), "the absolute path of a file", err);
     snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path), path);
     pthread_mutex_lock(&lock);
     tn_status status = take_file(directory, slash + 1, ret, err);
