@@ -132,6 +132,8 @@ tn_status pg_connect_diagnose(const tn_driver_source *source, const char *messag
     } else {
         v = judge_stage(failure);
         tn_str cause = last_cause(message);
+        if (tn__str_ends(cause, TN__STR("out of memory")))
+            return kit_nomem(source->host, err, TN_PHASE_CONNECT);
         if (failure->needs_password)
             cause = TN__STR("the server wants a password and the URL has none");
         tn__copy_text(text, sizeof(text), cause.len ? cause : TN__STR("no reason given"));

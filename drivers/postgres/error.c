@@ -53,6 +53,16 @@ static void own_words(const tn_driver_conn *conn, const char *text, char *buf, s
     pg_scrub(buf, size, conn->source->password);
 }
 
+void pg_last_words(tn_driver_conn *conn, const PGresult *result)
+{
+    if (!ends_session(result) || conn->fatal[0])
+        return;
+    own_words(conn, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), conn->fatal,
+              sizeof(conn->fatal));
+    tn__copy_text(conn->fatal_sqlstate, sizeof(conn->fatal_sqlstate),
+                  field(result, PG_DIAG_SQLSTATE));
+}
+
 tn_status pg_fail_lost(tn_driver_conn *conn, tn_phase phase, tn_error *err)
 {
     char text[256], said[256];
@@ -70,7 +80,9 @@ tn_status pg_fail_lost(tn_driver_conn *conn, tn_phase phase, tn_error *err)
         .status = conn->committing ? TN_OUTCOME_UNKNOWN : TN_LOST,
         .phase = conn->committing ? TN_PHASE_COMMIT : phase,
         .outcome = conn->committing ? TN_OUTCOME_IN_DOUBT : conn->if_lost,
-        .sqlstate = conn->committing ? TN__STR("08007") : TN__STR("08006"),
+        .sqlstate = kit_str(conn->committing          ? "08007"
+                            : conn->fatal_sqlstate[0] ? conn->fatal_sqlstate
+                                                      : "08006"),
         .message = kit_str(text),
     };
     return conn->host->fail(err, &diagnostic);
@@ -121,6 +133,21 @@ static tn_str hint_of(const PGresult *result)
     return hint;
 }
 
+/* 57014 is what statement_timeout and somebody's pg_cancel_backend() have in common, and only the
+ * words tell them apart (they may be translated; then it counts as the former, which is the usual
+ * one). What the host itself gave up is never seen here. */
+static tn_status status_of(const PGresult *result, bool fatal)
+{
+    static const char request[] = "canceling statement due to user request";
+
+    if (fatal)
+        return TN_LOST;
+    if (!pg_has_sqlstate(result, "57014"))
+        return TN_OK;
+    return tn_str_equal(field(result, PG_DIAG_MESSAGE_PRIMARY), kit_str(request)) ? TN_CANCELLED
+                                                                                  : TN_TIMEOUT;
+}
+
 static tn_outcome outcome_of(const tn_driver_conn *conn, bool fatal)
 {
     return fatal ? conn->if_lost : TN_OUTCOME_NONE;
@@ -139,8 +166,7 @@ tn_status pg_fail_result(tn_driver_conn *conn, const PGresult *result, tn_phase 
     if (fatal)
         conn->broken = true;
     if (fatal && conn->committing) {
-        own_words(conn, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), conn->fatal,
-                  sizeof(conn->fatal));
+        pg_last_words(conn, result);
         return pg_fail_lost(conn, phase, err);
     }
     snprintf(
@@ -154,7 +180,7 @@ tn_status pg_fail_result(tn_driver_conn *conn, const PGresult *result, tn_phase 
             : "");
     tn_diagnostic diagnostic = {
         .size = sizeof(diagnostic),
-        .status = fatal ? TN_LOST : TN_OK,
+        .status = status_of(result, fatal),
         .phase = phase,
         .outcome = outcome_of(conn, fatal),
         .position = number_field(result, PG_DIAG_STATEMENT_POSITION),
@@ -199,8 +225,7 @@ void pg_notice(void *arg, const PGresult *result)
 
     /* The server's last words to a session that was idle come as a notice. */
     if (ends_session(result)) {
-        own_words(conn, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), conn->fatal,
-                  sizeof(conn->fatal));
+        pg_last_words(conn, result);
         conn->broken = true;
     }
     if (!conn->host->log_wanted(level))

@@ -101,6 +101,7 @@ void pg_judge(tn_driver_conn *conn, const PGresult *result)
 {
     if (!result)
         return;
+    pg_last_words(conn, result);
     if (is_error(result) || strcmp(PQcmdStatus((PGresult *)(uintptr_t)result), "ROLLBACK") == 0)
         conn->failed = true;
 }

@@ -126,6 +126,8 @@ static tn_status check_parameters(const tn_driver_source *source, tn_error *err)
     PQfinish(pg);
     if (fine)
         return TN_OK;
+    if (strcmp(text, "out of memory") == 0)
+        return kit_nomem(source->host, err, TN_PHASE_CONFIG);
     pg_scrub(text, sizeof(text), source->password);
     return kit_fail(source->host, err, TN_CONFIG, TN_PHASE_CONFIG, NULL, "DATABASE_URL: %s", text);
 }

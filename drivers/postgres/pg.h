@@ -92,6 +92,7 @@ struct tn_driver_conn {
     char endpoint[256];
     char note[256];
     char fatal[192]; /* what the server said when it ended an idle connection */
+    char fatal_sqlstate[6];
     bool verified;
 };
 
@@ -156,6 +157,8 @@ tn_status pg_fail_result(tn_driver_conn *conn, const PGresult *result, tn_phase 
                          tn_error *err);
 tn_status pg_fail_lost(tn_driver_conn *conn, tn_phase phase, tn_error *err);
 tn_status pg_fail_protocol(tn_driver_conn *conn, tn_phase phase, tn_error *err, const char *what);
+/* Keeps what the server says when it ends a session: the end itself comes apart from it. */
+void pg_last_words(tn_driver_conn *conn, const PGresult *result);
 /* True for the error that a plan whose result type changed gives. */
 bool pg_is_stale_plan(const PGresult *result);
 bool pg_has_sqlstate(const PGresult *result, const char *sqlstate);

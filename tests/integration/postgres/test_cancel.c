@@ -135,6 +135,24 @@ static void a_cancel_that_has_no_time_breaks_the_connection(void **state)
     session_close(&s);
 }
 
+/* The server's own time-out and somebody else's cancel share a SQLSTATE, not a class. */
+static void the_servers_timeout_is_no_cancel(void **state)
+{
+    session s;
+
+    (void)state;
+    session_open(&s, NULL, NULL);
+    must(&s, "set statement_timeout = 50");
+    assert_int_equal(run(&s, "select pg_sleep(30)"), TN_TIMEOUT);
+    assert_string_equal(s.err.sqlstate, "57014");
+    must(&s, "set statement_timeout = 0");
+    assert_int_equal(run(&s, "select pg_cancel_backend(pg_backend_pid()), pg_sleep(30)"),
+                     TN_CANCELLED);
+    assert_string_equal(s.err.sqlstate, "57014");
+    assert_state(&s, TN_CONN_IDLE);
+    session_close(&s);
+}
+
 /* What had ended before the request came was applied, and that is said. */
 static void the_outcome_is_told(void **state)
 {
@@ -204,6 +222,7 @@ int main(void)
         cmocka_unit_test(an_unread_stream_is_ended),
         cmocka_unit_test(a_prepare_is_ended),
         cmocka_unit_test(a_cancel_that_has_no_time_breaks_the_connection),
+        cmocka_unit_test(the_servers_timeout_is_no_cancel),
         cmocka_unit_test(the_outcome_is_told),
         cmocka_unit_test(a_late_cancel_never_hits_the_next_statement),
     };

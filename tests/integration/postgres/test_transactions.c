@@ -134,6 +134,7 @@ static void a_lost_transaction_is_undone(void **state)
     terminate(&other, &s);
     assert_int_equal(run(&s, "select 1"), TN_LOST);
     assert_int_equal(s.err.outcome, TN_OUTCOME_NOT_APPLIED);
+    assert_string_equal(s.err.sqlstate, "57P01"); /* the server said why */
     assert_state(&s, TN_CONN_BROKEN);
     assert_int_equal(PG->conn->ping(s.conn, soon(), &s.err), TN_LOST);
     assert_int_equal(PG->conn->reset(s.conn, soon(), &s.err), TN_LOST);

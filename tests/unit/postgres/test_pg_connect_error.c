@@ -107,6 +107,11 @@ static const struct {
      TN_UNAVAILABLE,
      "08001",
      NULL},
+    {"connection to server on socket \"/tmp/x\" failed: out of memory\n",
+     {CONNECTION_STARTED, false, false},
+     TN_NOMEM,
+     "53200",
+     "out of memory"},
     /* hostile texts */
     {"", {CONNECTION_STARTED, true, false}, TN_UNAVAILABLE, "08001", "no reason given"},
     {":  :  :  28P0", {CONNECTION_STARTED, true, false}, TN_UNAVAILABLE, "08001", NULL},
