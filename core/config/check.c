@@ -123,12 +123,12 @@ static void check_location(const tn_config *config, tn__buf *out)
         tn__buf_puts(out, "DATABASE_URL and DATABASE_URL_FILE are both set; set one of them");
         end_fault(out, start, file);
     } else if (config->file_fault) {
-        tn__buf_printf(out, "DATABASE_URL_FILE: %s %s", file->value, config->file_fault);
+        tn__buf_printf(out, "DATABASE_URL_FILE: %s %s", file->shown, config->file_fault);
         end_fault(out, start, file);
     } else if (config->file_url) {
         tn__config_check_value(out, &tn__options[TN__OPT_URL], config->file_url);
         if (out->len > start)
-            tn__buf_printf(out, " (%s)\n", file->value);
+            tn__buf_printf(out, " (%s)\n", file->shown);
     } else if (!url->value && !out->len) {
         /* Where another fault was found the cause may be there: a bad line, a refused file. */
         tn__buf_puts(out, "DATABASE_URL is not set; e.g. DATABASE_URL=sqlite::memory: or "

@@ -46,6 +46,12 @@ static char *redacted(const char *value)
     return tn__buf_take(&out);
 }
 
+/* A value as it may be shown. */
+static char *showable(const tn_option *option, const char *value)
+{
+    return option->secret || tn__may_be_url(value) ? redacted(value) : strdup(value);
+}
+
 tn_config *tn_config_new(tn_error *err)
 {
     tn_config *config = calloc(1, sizeof(*config));
@@ -134,8 +140,7 @@ bool tn__config_put(tn_config *config, tn__option_id id, const char *value,
         return true;
     if (value && *value) {
         next.value = strdup(value);
-        /* A URL may have been put in the wrong place. */
-        next.shown = tn__options[id].secret || strchr(value, ':') ? redacted(value) : strdup(value);
+        next.shown = showable(&tn__options[id], value);
         next.file = origin.file ? strdup(origin.file) : NULL;
         if (!next.value || !next.shown || (origin.file && !next.file)) {
             clear_setting(&next);
@@ -244,7 +249,8 @@ static tn_status put_checked(tn_config *config, tn__option_id id, const char *va
         if (!tn__config_put(&scratch, id, value, origin) || !tn__config_read_url_file(&scratch)) {
             status = tn_error_set(err, TN_NOMEM, NULL, "configuration: out of memory");
         } else if (scratch.file_fault) {
-            tn__buf_printf(&fault, "DATABASE_URL_FILE: %s %s", value, scratch.file_fault);
+            tn__buf_printf(&fault, "DATABASE_URL_FILE: %s %s", scratch.settings[id].shown,
+                           scratch.file_fault);
             status = fail(err, fault.ptr ? fault.ptr : "DATABASE_URL_FILE");
         }
         for (int i = 0; i < TN__OPT_COUNT; i++)

@@ -150,7 +150,8 @@ static tn_status read_file(reader *r, const char *path, tn__config_rank rank, bo
     if (result == TN__FILE_NOMEM)
         return nomem(err);
     if (result && needed) {
-        tn_error_set(err, TN_CONFIG, NULL, "%s %s", path, why);
+        tn_error_set(err, TN_CONFIG, NULL, "%s %s",
+                     tn__may_be_url(path) ? "the file that was named" : path, why);
         if (err)
             err->phase = TN_PHASE_CONFIG;
         return TN_CONFIG;

@@ -22,7 +22,7 @@ typedef enum tn__config_rank {
 
 typedef struct tn__config_setting {
     char *value; /* NULL: the default holds */
-    char *shown; /* value, redacted; NULL where value may be shown */
+    char *shown; /* value, redacted where it may hold a secret; NULL with value */
     char *file;  /* of a .env file, else NULL */
     int line;
     tn__config_rank rank; /* of the last word, also when that was "take the default" */

@@ -8,6 +8,11 @@
 #define MOST_SHOWN 60 /* bytes */
 #define MOST_WORD  40
 
+bool tn__may_be_url(const char *value)
+{
+    return strpbrk(value, ":@=") != NULL;
+}
+
 bool tn__config_quote(tn__buf *out, const char *value)
 {
     tn__buf plain;

@@ -13,6 +13,10 @@
  * after some 60 characters. */
 bool tn__config_quote(tn__buf *out, const char *value);
 
+/* A URL may have been put in the wrong place: redact what could be one, also where only a path or a
+ * word belongs. /run/secrets/database_url is none. */
+bool tn__may_be_url(const char *value);
+
 /* Appends url without its secrets; see tn_url_redact(). */
 bool tn__url_redact(tn__buf *out, tn_str url);
 
