@@ -8,6 +8,7 @@
 #include "base/str.h"
 
 #define SOME_PARAMS  16
+#define SCHEMA_TRIES 5
 #define KEPT_SCRATCH 1048576 /* bytes; a very long statement's room is given back */
 
 /* A placeholder takes any type. */
@@ -150,6 +151,24 @@ static uint32_t flags_of(const tn_driver_stmt *stmt)
     return flags;
 }
 
+/* sqlite3_prepare(). Where another connection has changed the schema and the text itself needs none
+ * of it, an error in the text comes out as SQLITE_SCHEMA however often it is tried: the schema has
+ * to be read first. */
+static int prepare_text(tn_driver_stmt *stmt, const char **ret_tail)
+{
+    tn_driver_conn *conn = stmt->conn;
+    tn_str sql = stmt->info.sql;
+    int rc = SQLITE_SCHEMA;
+
+    for (int i = 0; i < SCHEMA_TRIES && (rc & 0xff) == SQLITE_SCHEMA; i++) {
+        if (i > 0)
+            (void)lite_exec(conn, "SELECT 1 FROM sqlite_schema LIMIT 1");
+        rc = sqlite3_prepare_v3(conn->db, sql.ptr, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT,
+                                &stmt->stmt, ret_tail);
+    }
+    return rc;
+}
+
 /* Gives the text to SQLite and reads what it made of it. */
 static tn_status compile(tn_driver_stmt *stmt, tn_error *err)
 {
@@ -160,8 +179,7 @@ static tn_status compile(tn_driver_stmt *stmt, tn_error *err)
 
     if (sql.len > INT32_MAX - 1)
         return lite_fail(conn, TN_PHASE_PREPARE, "54000", err, "the statement is too long");
-    rc = sqlite3_prepare_v3(conn->db, sql.ptr, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT,
-                            &stmt->stmt, &tail);
+    rc = prepare_text(stmt, &tail);
     if (rc != SQLITE_OK)
         return lite_error(conn, rc, &(lite_where){TN_PHASE_PREPARE, &stmt->info, stmt->sql}, err);
     if (!stmt->stmt) {

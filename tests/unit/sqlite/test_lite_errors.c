@@ -239,16 +239,41 @@ static void nothing_is_applied(void **state)
     assert_string_equal(lite_q(t, "select a from t"), "7\n");
 }
 
+/* Another connection has changed the schema: an error is still told as what it is. */
+static void schema_changed_by_another(void **state)
+{
+    lite_test *t = *state;
+
+    lite_test_open(t);
+    (void)lite_test_connect(t, 1);
+    (void)lite_q(t, "create temp table own (a integer)");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(lite_try(t, t->conns[1], "create table z (a integer)", NULL, 0), TN_OK);
+        lite_fails(t, "select nosuch", "42703");
+        assert_int_equal(lite_try(t, t->conns[1], "drop table z", NULL, 0), TN_OK);
+        (void)lite_q(t, "begin");
+        (void)lite_q(t, "insert into own values (1)");
+        lite_fails(t, "selec", "42601");
+        (void)lite_q(t, "rollback");
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, lite_test_begin, lite_test_end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(texts),        TEST(unique_keys),
-        TEST(primary_keys), TEST(long_names),
-        TEST(not_null),     TEST(checks),
-        TEST(foreign_keys), TEST(deferred_foreign_keys),
-        TEST(triggers),     TEST(nothing_is_applied),
+        TEST(texts),
+        TEST(unique_keys),
+        TEST(primary_keys),
+        TEST(long_names),
+        TEST(not_null),
+        TEST(checks),
+        TEST(foreign_keys),
+        TEST(deferred_foreign_keys),
+        TEST(triggers),
+        TEST(nothing_is_applied),
+        TEST(schema_changed_by_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
