@@ -81,6 +81,15 @@ static const void *at(const struct image *image, uintptr_t address, size_t len)
     return NULL;
 }
 
+/* The same, aligned as its items must be to be read in place. */
+static const void *aligned_at(const struct image *image, uintptr_t address, size_t len,
+                              size_t alignment)
+{
+    const void *bytes = at(image, address, len);
+
+    return (uintptr_t)bytes % alignment == 0 ? bytes : NULL;
+}
+
 static bool check_segments(const struct image *image)
 {
     for (size_t i = 0; i < image->n_segments; i++) {
@@ -127,25 +136,25 @@ static tn_status read_header(struct image *image, tn_error *err)
 /* The number of dynamic symbols, by the hash table that every linker writes. */
 static size_t count_symbols(const struct image *image, uintptr_t sysv, uintptr_t gnu)
 {
-    const uint32_t *head = sysv ? at(image, sysv, 8) : NULL;
+    const uint32_t *head = sysv ? aligned_at(image, sysv, 8, 4) : NULL;
 
     if (head)
         return head[1] < SYMBOLS_MAX ? head[1] : 0;
-    head = gnu ? at(image, gnu, 16) : NULL;
+    head = gnu ? aligned_at(image, gnu, 16, 4) : NULL;
     if (!head)
         return 0;
     size_t n_buckets = head[0], first = head[1], last = 0;
     uintptr_t buckets = gnu + 16 + (uintptr_t)head[2] * sizeof(ElfW(Addr));
     if (n_buckets > SYMBOLS_MAX || first > SYMBOLS_MAX)
         return 0;
-    const uint32_t *bucket = at(image, buckets, n_buckets * 4);
+    const uint32_t *bucket = aligned_at(image, buckets, n_buckets * 4, 4);
     for (size_t i = 0; bucket && i < n_buckets; i++)
         if (bucket[i] > last)
             last = bucket[i];
     if (!bucket || last < first || last > SYMBOLS_MAX)
         return 0;
     for (; last < SYMBOLS_MAX; last++) {
-        const uint32_t *chain = at(image, buckets + (n_buckets + last - first) * 4, 4);
+        const uint32_t *chain = aligned_at(image, buckets + (n_buckets + last - first) * 4, 4, 4);
         if (!chain || *chain & 1)
             break;
     }
@@ -177,9 +186,10 @@ static tn_status read_dynamic(struct image *image, tn_error *err)
         default: break;
         }
     image->n_symbols = count_symbols(image, sysv, gnu);
-    image->symbols = at(image, symbols, image->n_symbols * sizeof(*image->symbols));
+    image->symbols = aligned_at(image, symbols, image->n_symbols * sizeof(*image->symbols),
+                                sizeof(void *));
     image->strings = at(image, strings, image->strings_size);
-    image->relocations = rela ? at(image, rela, rela_size) : NULL;
+    image->relocations = rela ? aligned_at(image, rela, rela_size, sizeof(void *)) : NULL;
     image->n_relocations = image->relocations ? rela_size / sizeof(*image->relocations) : 0;
     if (!dynamic || !image->symbols || !image->strings || image->strings_size == 0 ||
         image->strings[image->strings_size - 1] != '\0' || (rela && !image->relocations))

@@ -109,9 +109,10 @@ static tn_wait_result host_wait(tn_host_conn *conn, int fd, int events, int64_t 
         tn_wait_result result = wait(conn->wait_arg, fd, cancel_fd, events, deadline_ns);
         if (result != TN_WAIT_INTERRUPTED || conn->shielded)
             return result;
-        /* The byte is taken; the phase decides at the top of the loop. */
-        if (read(cancel_fd, &stale, sizeof(stale)) < 0 && errno != EAGAIN && errno != EINTR)
-            return TN_WAIT_FAILED;
+        /* The byte is taken; the phase decides at the top of the loop. A waiter that says so
+         * without a byte is wrong: the driver looks at its socket and waits again. */
+        if (read(cancel_fd, &stale, sizeof(stale)) < 0 && !tn__host_cancelled(conn))
+            return errno == EAGAIN || errno == EINTR ? TN_WAIT_READY : TN_WAIT_FAILED;
     }
 }
 

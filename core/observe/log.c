@@ -105,6 +105,8 @@ void tn__log_text(tn_log_level level, const char *component, tn_str text)
     tn_log_fn *fn;
     void *arg;
 
+    if (level > TN_LOG_DEBUG)
+        level = TN_LOG_DEBUG;
     if (!tn__log_wanted(level))
         return;
     size_t len = escape(text, line, sizeof(line));

@@ -84,6 +84,7 @@ static void lend(tn__pool *pool, tn__conn *conn)
     pool->acquires++;
 }
 
+/* It still counts as in use until its slot is given on. */
 static void unlend(tn__pool *pool, tn__conn *conn)
 {
     for (tn__conn **at = &pool->lent; *at; at = &(*at)->next)
@@ -92,7 +93,6 @@ static void unlend(tn__pool *pool, tn__conn *conn)
             break;
         }
     conn->next = NULL;
-    pool->in_use--;
 }
 
 /* A slot is free: its right to open goes to the first waiter, or it is given up. */
@@ -229,22 +229,24 @@ static tn__conn *take_expired(tn__pool *pool, int64_t now)
         *at = conn->next;
         pool->n_idle--;
         count_closed(pool, conn);
-        free_slot(pool);
         return conn;
     }
     return NULL;
 }
 
+/* The slot is given on only when the connection is closed: the maximum holds at every moment. */
 static void close_expired(tn__pool *pool)
 {
     tn__conn *conn;
 
-    do {
-        pthread_mutex_lock(&pool->lock);
-        conn = take_expired(pool, tn__now_ns());
+    pthread_mutex_lock(&pool->lock);
+    while ((conn = take_expired(pool, tn__now_ns()))) {
         pthread_mutex_unlock(&pool->lock);
         tn__conn_close(conn);
-    } while (conn);
+        pthread_mutex_lock(&pool->lock);
+        free_slot(pool);
+    }
+    pthread_mutex_unlock(&pool->lock);
 }
 
 /* One that lay idle for long may have died meanwhile. */
@@ -314,9 +316,36 @@ static bool oldest_needs_a_look(tn__pool *pool, int64_t now)
     return pool->n_idle > 1;
 }
 
+static void keep_connection(tn__pool *pool, tn__conn *conn)
+{
+    pool->in_use--;
+    if (hand_over(pool, conn))
+        return;
+    conn->next = pool->idle;
+    pool->idle = conn;
+    pool->n_idle++;
+}
+
+/* Closes it and gives its slot on; the last one to leave a client that is closed frees it. */
+static void close_connection(tn__pool *pool, tn__conn *conn)
+{
+    const tn__conn counted = {.cache = {.hits = conn->cache.hits, .misses = conn->cache.misses}};
+
+    tn__conn_close(conn);
+    pthread_mutex_lock(&pool->lock);
+    pool->in_use--;
+    count_closed(pool, &counted);
+    free_slot(pool);
+    bool last = pool->closing && pool->in_use == 0;
+    pthread_mutex_unlock(&pool->lock);
+    if (last)
+        free_pool(pool);
+}
+
 static void pool_release(tn__provider *provider, tn__conn *conn)
 {
     tn__pool *pool = pool_of(provider);
+    bool look = false;
 
     if (tn__provider_check(&pool->provider, NULL) != TN_OK)
         return; /* the parent's connection: not ours to touch */
@@ -327,23 +356,14 @@ static void pool_release(tn__provider *provider, tn__conn *conn)
     pthread_mutex_lock(&pool->lock);
     unlend(pool, conn);
     keep = keep && !pool->closing;
-    if (keep && !hand_over(pool, conn)) {
-        conn->next = pool->idle;
-        pool->idle = conn;
-        pool->n_idle++;
+    if (keep) {
+        keep_connection(pool, conn);
+        look = oldest_needs_a_look(pool, now);
     }
-    if (!keep) {
-        count_closed(pool, conn);
-        free_slot(pool);
-    }
-    bool last = pool->closing && pool->in_use == 0;
-    bool idle_for_long = keep && oldest_needs_a_look(pool, now);
     pthread_mutex_unlock(&pool->lock);
     if (!keep)
-        tn__conn_close(conn);
-    if (last)
-        free_pool(pool);
-    else if (idle_for_long)
+        close_connection(pool, conn);
+    else if (look)
         close_expired(pool);
 }
 

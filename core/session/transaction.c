@@ -294,8 +294,9 @@ tn_status tn_commit(tn_db *tx, tn_error *err)
 {
     if (!is_transaction(tx))
         return tn_error_set(err, TN_MISUSE, NULL, "tn_commit: the handle is not a transaction");
-    bool ours = tn__provider_check(tx->provider, NULL) == TN_OK;
-    tn_status status = ours && tx->conn ? commit(tx, err) : tn__db_check(tx, err);
+    /* Without a connection the client may be gone as well. */
+    bool ours = tx->conn && tn__provider_check(tx->provider, NULL) == TN_OK;
+    tn_status status = ours ? commit(tx, err) : tn__db_check(tx, err);
     free_handle(tx);
     return status;
 }
