@@ -30,7 +30,10 @@ skip: no such thing here
 [  FAILED  ] c
 [ RUN      ] d
 [  SKIPPED ] d
-[==========] 4 test(s) run.
+[ RUN      ] e
+[  ERROR   ] --- a text
+[  ERROR   ] e
+[==========] 5 test(s) run.
 [  PASSED  ] 1 test(s).
 [  SKIPPED ] 2 test(s), listed below:
 [  SKIPPED ] b
@@ -52,6 +55,7 @@ tr '|' '\t' >"$scratch/expected" <<'TEXT'
 F|absent|(the program as a whole)
 F|crash|(the program as a whole)
 F|suite|c
+F|suite|e
 F|tap|third
 S|off|(whole test)|disabled: what it needs was not there when configuring
 S|skipped|(whole test)|not today
@@ -63,7 +67,7 @@ T|crash|1|1|0
 T|off|0|0|1
 T|plain|1|0|0
 T|skipped|0|0|1
-T|suite|1|1|2
+T|suite|1|2|2
 T|tap|2|1|1
 TEXT
 empty "cases of cmocka, TAP and plain tests" "$(diff "$scratch/expected" <(LC_ALL=C sort "$scratch/found"))"

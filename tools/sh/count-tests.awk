@@ -57,7 +57,8 @@ FNR == NR {
 /^\[ RUN      \]/ { reason = ""; next }
 /^\[       OK \]/ { passed[test]++; next }
 /^\[  SKIPPED \]/ { if (!listing) skip(word_after($0), reason); next }
-/^\[  FAILED  \]/ {
+# ERROR and a name: its set-up or teardown failed. ERROR and dashes is an assertion's text.
+/^\[  FAILED  \]/ || /^\[  ERROR   \] [^-]/ {
     if (!listing) {
         failed[test]++
         print "F", test, word_after($0)

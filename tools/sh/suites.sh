@@ -82,7 +82,7 @@ add_counts() {
     show_skips "$name" "$counts"
 }
 
-# Of each failed test what it said of its failed cases (TAP), else the end of what it printed.
+# Of each failed test what it said of its failed cases, else the end of what it printed.
 show_failures() {
     local name=$1 test
     for test in $(awk -F'\t' '$1 == "F" { print $2 }' "$2" | sort -u | head -n 10); do
@@ -94,6 +94,12 @@ show_failures() {
             on { print }' "$logs/$name-output.log" >"$logs/one-test.txt"
         if grep -q '^not ok' "$logs/one-test.txt"; then
             awk '/^not ok/ { on = 1 } /^ok/ { on = 0 } on' "$logs/one-test.txt" | head -n 30
+        elif grep -q '^\[  FAILED  \]' "$logs/one-test.txt"; then
+            awk '/^\[==========\].* run\.$/ { exit }
+                /^\[ RUN/ { said = "" }
+                { said = said $0 "\n" }
+                /^\[  FAILED  \]/ || /^\[  ERROR   \] [^-]/ { printf "%s", said; said = "" }' \
+                "$logs/one-test.txt" | head -n 40
         else
             tail -n 25 "$logs/one-test.txt"
         fi | cut -c1-300 | sed 's/^/    /'
