@@ -94,7 +94,7 @@ show_failures() {
             on { print }' "$logs/$name-output.log" >"$logs/one-test.txt"
         if grep -q '^not ok' "$logs/one-test.txt"; then
             awk '/^not ok/ { on = 1 } /^ok/ { on = 0 } on' "$logs/one-test.txt" | head -n 30
-        elif grep -q '^\[  FAILED  \]' "$logs/one-test.txt"; then
+        elif grep -qE '^\[  (FAILED  \]|ERROR   \] [^-])' "$logs/one-test.txt"; then
             awk '/^\[==========\].* run\.$/ { exit }
                 /^\[ RUN/ { said = "" }
                 { said = said $0 "\n" }
