@@ -59,7 +59,7 @@ typedef struct tn_uuid {
 } tn_uuid;
 
 /* An instant: microseconds since 1970-01-01 00:00:00 UTC (leap seconds not counted). The extremes
- * of int64_t are -infinity and infinity. From year -4712 to 294246. */
+ * of int64_t are -infinity and infinity. From 4714-11-24 BC to 294247-01-10. */
 typedef struct tn_time {
     int64_t us;
 } tn_time;
