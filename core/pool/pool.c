@@ -249,48 +249,65 @@ static void close_expired(tn__pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* One that lay idle for long may have died meanwhile. */
-static bool still_alive(const tn__pool *pool, tn__conn *conn, int64_t deadline_ns)
+/* One that lay idle for long may have died meanwhile; one that did not is taken as it is. */
+static bool is_fresh(const tn__pool *pool, const tn__conn *conn, int64_t now)
 {
-    int64_t now = tn__now_ns();
+    return now - conn->idle_since_ns < PING_AFTER_IDLE_MS * TN__NS_PER_MS &&
+           !too_old(pool, conn, now);
+}
 
-    if (too_old(pool, conn, now))
-        return false;
-    if (now - conn->idle_since_ns < PING_AFTER_IDLE_MS * TN__NS_PER_MS)
-        return true;
+static bool still_alive(const tn__pool *pool, tn__conn *conn, int64_t now, int64_t deadline_ns)
+{
     int64_t limit = tn__deadline_min(deadline_ns, tn__deadline_after_ms(now, PING_MS));
-    return conn->driver->conn.ping(conn->drv, limit, NULL) == TN_OK;
+
+    return !too_old(pool, conn, now) && conn->driver->conn.ping(conn->drv, limit, NULL) == TN_OK;
+}
+
+/* Outside the lock: an idle connection that is not fresh is asked, or replaced; without one the
+ * slot is filled. */
+static tn_status prove(tn__pool *pool, int64_t now, int64_t deadline_ns, tn__conn **conn,
+                       tn_error *err)
+{
+    tn_status status = TN_OK;
+
+    if (*conn && !still_alive(pool, *conn, now, deadline_ns)) {
+        pthread_mutex_lock(&pool->lock);
+        count_closed(pool, *conn);
+        pthread_mutex_unlock(&pool->lock);
+        tn__conn_close(*conn);
+        *conn = NULL;
+    }
+    if (!*conn)
+        status = open_connection(pool, deadline_ns, conn, err);
+    pthread_mutex_lock(&pool->lock);
+    if (status == TN_OK)
+        lend(pool, *conn);
+    else
+        free_slot(pool);
+    pthread_mutex_unlock(&pool->lock);
+    return status;
 }
 
 static tn_status pool_acquire(tn__provider *provider, int64_t deadline_ns, tn__conn **ret,
                               tn_error *err)
 {
     tn__pool *pool = pool_of(provider);
+    int64_t now = tn__now_ns();
     tn__conn *conn;
 
     tn_status status = tn__provider_check(&pool->provider, err);
     if (status != TN_OK)
         return status;
+    deadline_ns = tn__deadline_min(deadline_ns,
+                                   tn__deadline_after_ms(now, provider->pool_timeout_ms));
     pthread_mutex_lock(&pool->lock);
     status = take_slot(pool, deadline_ns, &conn, err);
-    pthread_mutex_unlock(&pool->lock);
-    if (status != TN_OK)
-        return status;
-    if (conn && !still_alive(pool, conn, deadline_ns)) {
-        pthread_mutex_lock(&pool->lock);
-        count_closed(pool, conn);
-        pthread_mutex_unlock(&pool->lock);
-        tn__conn_close(conn);
-        conn = NULL;
-    }
-    if (!conn)
-        status = open_connection(pool, deadline_ns, &conn, err);
-    pthread_mutex_lock(&pool->lock);
-    if (status == TN_OK)
+    bool fresh = status == TN_OK && conn && is_fresh(pool, conn, now);
+    if (fresh)
         lend(pool, conn);
-    else
-        free_slot(pool);
     pthread_mutex_unlock(&pool->lock);
+    if (status == TN_OK && !fresh)
+        status = prove(pool, now, deadline_ns, &conn, err);
     if (status == TN_OK)
         *ret = conn;
     return status;
@@ -349,8 +366,8 @@ static void pool_release(tn__provider *provider, tn__conn *conn)
 
     if (tn__provider_check(&pool->provider, NULL) != TN_OK)
         return; /* the parent's connection: not ours to touch */
-    bool keep = tn__conn_reset(conn, tn__deadline_after_ms(tn__now_ns(), RESET_MS));
     int64_t now = tn__now_ns();
+    bool keep = tn__conn_reset(conn, tn__deadline_after_ms(now, RESET_MS));
     conn->idle_since_ns = now;
 
     pthread_mutex_lock(&pool->lock);

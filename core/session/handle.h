@@ -19,6 +19,7 @@ typedef struct tn__provider tn__provider;
 
 /* What a client's connections come from; the pool embeds it. */
 struct tn__provider {
+    /* Waits at most for pool_timeout_ms, and not beyond the deadline. */
     tn_status (*acquire)(tn__provider *provider, int64_t deadline_ns, tn__conn **ret,
                          tn_error *err);
     void (*release)(tn__provider *provider, tn__conn *conn);

@@ -61,9 +61,7 @@ static tn_status take_connection(tn__run *run, tn_db *db, tn_error *err)
         return tn__portal_free_wire(run->on.conn, provider->row_buffer, run->deadline_ns,
                                     tn__db_grace_ms(db), err);
     }
-    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), provider->pool_timeout_ms);
-    return provider->acquire(provider, tn__deadline_min(deadline, run->deadline_ns), &run->on.conn,
-                             err);
+    return provider->acquire(provider, run->deadline_ns, &run->on.conn, err);
 }
 
 static void give_connection(tn__run *run)
@@ -256,7 +254,7 @@ tn_status tn__run_start(tn__run *run, tn_db *db, const tn_call *call, const tn__
 
     /* Statuses and outcomes are decided on the error, so there is one also when nobody asked. */
     if (!err) {
-        tn_error_clear(&local);
+        local.status = TN_OK;
         err = &local;
     }
     tn_status status = begin(run, db, call, sql, err);

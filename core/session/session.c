@@ -18,8 +18,7 @@ tn_status tn_acquire(tn_db *client, tn_db **ret_session, tn_error *err)
     if (!session)
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
     tn__provider *provider = client->provider;
-    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), provider->pool_timeout_ms);
-    status = provider->acquire(provider, deadline, &session->conn, err);
+    status = provider->acquire(provider, TN_NO_DEADLINE, &session->conn, err);
     if (status != TN_OK) {
         free(session);
         return status;

@@ -69,8 +69,7 @@ static tn_status take_connection(tn_db *tx, tn_error *err)
         tx->conn = tx->parent->conn;
         return TN_OK;
     }
-    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), provider->pool_timeout_ms);
-    return provider->acquire(provider, tn__deadline_min(deadline, tx->deadline_ns), &tx->conn, err);
+    return provider->acquire(provider, tx->deadline_ns, &tx->conn, err);
 }
 
 static void give_connection(tn_db *tx)

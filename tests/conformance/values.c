@@ -68,7 +68,7 @@ bool value_is(const tn_value *value, const tn_arg *given)
     case TN_TYPE_OTHER:
         if (value->as.ptr[value->len] != '\0')
             return false;
-        /* fallthrough */
+        __attribute__((fallthrough));
     case TN_TYPE_BYTES:
         return value->len == given->as.view.len &&
                (value->len == 0 || memcmp(value->as.ptr, given->as.view.ptr, value->len) == 0);
