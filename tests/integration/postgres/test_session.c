@@ -67,7 +67,8 @@ static void refusals_have_a_class(void **state)
     assert_string_equal(err.sqlstate, "3D000");
     assert_null(strstr(err.message, "LOCATION"));
     assert_int_equal(try_open(url_with("user=tn_no_such_role"), 10000, &err), TN_AUTH);
-    assert_string_equal(err.sqlstate, "28000");
+    /* A server that asks for a password does not tell whether it was the role or the password. */
+    assert_true(strcmp(err.sqlstate, "28000") == 0 || strcmp(err.sqlstate, "28P01") == 0);
     assert_int_equal(try_open(url_with("options=-c%20tn_nonsense"), 10000, &err), TN_CONFIG);
     assert_int_equal(try_open("postgresql:///x?host=/tn/nowhere", 10000, &err), TN_UNAVAILABLE);
     assert_string_equal(err.sqlstate, "08001");
