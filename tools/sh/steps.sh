@@ -22,13 +22,17 @@ quiet() {
         printf '(%d s)\n' "$((SECONDS - started))"
     else
         printf 'FAILED (%d s, exit %d)\n' "$((SECONDS - started))" "$status"
-        show_tail "$log" 40
+        show_tail "$log" 15
     fi
     return "$status"
 }
 
+# show_tail <log> <lines>: what looks like an error, and the end.
 show_tail() {
-    tail -n "$2" "$1" | sed 's/^/    /'
+    grep -E -A 8 '(: error: |: undefined reference|^CMake Error|^E: )' "$1" | head -n 60 | cut -c1-300 |
+        sed 's/^/    /'
+    say "    ... and its end:"
+    tail -n "$2" "$1" | cut -c1-300 | sed 's/^/    /'
     say "    whole log: $1"
 }
 
