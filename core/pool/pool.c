@@ -407,7 +407,7 @@ tn_status tn__pool_new(const tn__conn_plan *plan, char *url, const tn_config *co
         .acquire = pool_acquire,
         .release = pool_release,
         .cancel_all = pool_cancel_all,
-        .fork_generation = tn__fork_generation(),
+        .fork_generation = tn__fork_watch(),
         .pool_timeout_ms = tn__config_number(config, TN__OPT_POOL_TIMEOUT),
         .statement_timeout_ms = tn__config_number(config, TN__OPT_STATEMENT_TIMEOUT),
         .row_buffer = (size_t)tn__config_number(config, TN__OPT_ROW_BUFFER),

@@ -2,14 +2,14 @@
 #include "session/fork.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
-static atomic_uint generation = 1;
+atomic_uint tn__forks = 1;
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void in_child(void)
 {
-    atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&tn__forks, 1, memory_order_relaxed);
 }
 
 static void install(void)
@@ -18,8 +18,8 @@ static void install(void)
     (void)pthread_atfork(NULL, NULL, in_child);
 }
 
-unsigned tn__fork_generation(void)
+unsigned tn__fork_watch(void)
 {
     pthread_once(&once, install);
-    return atomic_load_explicit(&generation, memory_order_relaxed);
+    return tn__fork_generation();
 }
