@@ -7,7 +7,8 @@
 
 extern atomic_uint tn__forks;
 
-/* Counts from now on, and returns the count. For whoever opens something that a child must not use. */
+/* Counts from now on, and returns the count. For whoever opens something that a child must not use.
+ */
 unsigned tn__fork_watch(void);
 
 /* The count; it changes in the child each time a watched process is forked. */
