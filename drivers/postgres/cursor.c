@@ -171,6 +171,18 @@ static tn_status report_refusal(tn_driver_cursor *cursor, int64_t deadline_ns, t
     return status;
 }
 
+/* With rows in hand nothing is waited for: NULL while the answer has not ended is "not yet". */
+static tn_status next_result(tn_driver_cursor *cursor, int64_t deadline_ns, PGresult **ret,
+                             tn_error *err)
+{
+    tn_driver_conn *conn = cursor->conn;
+
+    if (!cursor->ahead)
+        return pg_result(conn, TN_PHASE_FETCH, deadline_ns, ret, err);
+    *ret = PQisBusy(conn->pg) ? NULL : pg_take_result(conn);
+    return TN_OK;
+}
+
 tn_status pg_cursor_advance(tn_driver_cursor *cursor, int64_t deadline_ns, tn_error *err)
 {
     tn_driver_conn *conn = cursor->conn;
@@ -179,8 +191,8 @@ tn_status pg_cursor_advance(tn_driver_cursor *cursor, int64_t deadline_ns, tn_er
     if (cursor->refusal)
         return report_refusal(cursor, deadline_ns, err);
     for (;;) {
-        tn_status status = pg_result(conn, TN_PHASE_FETCH, deadline_ns, &result, err);
-        if (status != TN_OK)
+        tn_status status = next_result(cursor, deadline_ns, &result, err);
+        if (status != TN_OK || (!result && conn->pending))
             return status;
         if (!result) {
             ended(cursor);
@@ -255,7 +267,7 @@ static int send_query(tn_driver_stmt *stmt, size_t n, bool stream)
     /* Refused only when nothing was sent; then the answer comes whole. */
 #ifdef LIBPQ_HAS_CHUNK_MODE
     if (sent && stream)
-        PQsetChunkedRowsMode(conn->pg, PG_STREAM_RESULTS);
+        PQsetChunkedRowsMode(conn->pg, PG_CHUNK_ROWS);
 #else
     if (sent && stream)
         PQsetSingleRowMode(conn->pg);
@@ -475,14 +487,13 @@ static tn_status take_rows(tn_driver_cursor *cursor, uint32_t *rows, tn_error *e
 static tn_status collect(tn_driver_cursor *cursor, int64_t deadline_ns, uint32_t *rows,
                          tn_error *err)
 {
-    tn_driver_conn *conn = cursor->conn;
     size_t bytes = 0;
 
     while (*rows < PG_BATCH_ROWS && cursor->n_held < PG_STREAM_RESULTS && bytes < PG_STREAM_BYTES) {
         if (!cursor->current && !cursor->attached)
             break;
         if (!cursor->current) {
-            if (*rows && (cursor->refusal || PQisBusy(conn->pg)))
+            if (*rows && cursor->refusal)
                 break;
             cursor->ahead = *rows > 0;
             tn_status status = pg_cursor_advance(cursor, deadline_ns, err);

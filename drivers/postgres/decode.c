@@ -106,31 +106,18 @@ static pg_decoded single_char(const char *bytes, tn__arena *arena, tn_value *ret
 }
 
 /* The length a type's values always have, 0 where it varies. */
-static size_t fixed_length(pg_wire wire)
-{
-    switch (wire) {
-    case PG_WIRE_BOOL:
-    case PG_WIRE_CHAR: return 1;
-    case PG_WIRE_INT2: return 2;
-    case PG_WIRE_INT4:
-    case PG_WIRE_OID:
-    case PG_WIRE_FLOAT4:
-    case PG_WIRE_DATE: return 4;
-    case PG_WIRE_INT8:
-    case PG_WIRE_FLOAT8:
-    case PG_WIRE_TIMESTAMP:
-    case PG_WIRE_TIME: return 8;
-    case PG_WIRE_UUID:
-    case PG_WIRE_INTERVAL: return 16;
-    default: return 0;
-    }
-}
+static const uint8_t fixed_length[] = {
+    [PG_WIRE_BOOL] = 1,      [PG_WIRE_CHAR] = 1,   [PG_WIRE_INT2] = 2,      [PG_WIRE_INT4] = 4,
+    [PG_WIRE_OID] = 4,       [PG_WIRE_FLOAT4] = 4, [PG_WIRE_DATE] = 4,      [PG_WIRE_INT8] = 8,
+    [PG_WIRE_FLOAT8] = 8,    [PG_WIRE_TIME] = 8,   [PG_WIRE_TIMESTAMP] = 8, [PG_WIRE_UUID] = 16,
+    [PG_WIRE_INTERVAL] = 16, [PG_WIRE_ARRAY] = 0,
+};
 
 pg_decoded pg_decode_binary(const pg_type *type, const char *bytes, size_t len, tn__arena *arena,
                             tn_value *ret)
 {
     const unsigned char *p = (const unsigned char *)bytes;
-    size_t fixed = fixed_length((pg_wire)type->wire);
+    size_t fixed = fixed_length[type->wire];
 
     if (fixed && len != fixed)
         return PG_MALFORMED;

@@ -94,6 +94,7 @@ tn_status pg_detach(tn_driver_cursor *cursor, size_t limit, int64_t deadline_ns,
     /* What is not attached is in memory already. */
     if (!cursor->attached)
         return TN_OK;
+    cursor->ahead = false; /* from here on it is waited for */
     tn__arena_init(&cursor->store, limit);
     cursor->has_store = true;
     tn__arena_init(&scratch, SCRATCH_MAX);

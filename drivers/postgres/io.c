@@ -101,9 +101,29 @@ void pg_judge(tn_driver_conn *conn, const PGresult *result)
 {
     if (!result)
         return;
+    switch (PQresultStatus(result)) {
+    case PGRES_SINGLE_TUPLE:
+    case PGRES_TUPLES_OK: return;
+    case PGRES_COMMAND_OK:
+        if (strcmp(PQcmdStatus((PGresult *)(uintptr_t)result), "ROLLBACK") == 0)
+            conn->failed = true;
+        return;
+    default: break;
+    }
+    if (!is_error(result))
+        return;
     pg_last_words(conn, result);
-    if (is_error(result) || strcmp(PQcmdStatus((PGresult *)(uintptr_t)result), "ROLLBACK") == 0)
-        conn->failed = true;
+    conn->failed = true;
+}
+
+PGresult *pg_take_result(tn_driver_conn *conn)
+{
+    PGresult *result = PQgetResult(conn->pg);
+
+    pg_judge(conn, result);
+    if (!result && !conn->syncs)
+        conn->pending = false;
+    return result;
 }
 
 tn_status pg_result(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, PGresult **ret,
@@ -116,10 +136,7 @@ tn_status pg_result(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, P
         if (!PQconsumeInput(conn->pg) && PQisBusy(conn->pg))
             return pg_fail_lost(conn, phase, err);
     }
-    *ret = PQgetResult(conn->pg);
-    pg_judge(conn, *ret);
-    if (!*ret && !conn->syncs)
-        conn->pending = false;
+    *ret = pg_take_result(conn);
     return TN_OK;
 }
 

@@ -23,7 +23,8 @@
 enum {
     PG_NAME_SIZE = 36,        /* "tn_", 32 hexadecimal digits, NUL */
     PG_BATCH_ROWS = 256,      /* rows of a buffered answer that are decoded at once */
-    PG_STREAM_RESULTS = 64,   /* results of a streamed answer that are handed over at once */
+    PG_STREAM_RESULTS = 6,    /* handed over at once: malloc() keeps seven of a size at hand */
+    PG_CHUNK_ROWS = 64,       /* of a result, where libpq has such */
     PG_STREAM_BYTES = 4 << 20 /* and their size */
 };
 
@@ -106,6 +107,8 @@ tn_status pg_sent(tn_driver_conn *conn, int sent, tn_phase phase, int64_t deadli
 /* The next result, NULL at the end (and in a pipeline behind each command). */
 tn_status pg_result(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, PGresult **ret,
                     tn_error *err);
+/* The same when PQisBusy() has said that it is there. */
+PGresult *pg_take_result(tn_driver_conn *conn);
 /* Reads to the end; a further error result is reported. *ret_last (may be NULL) is the last one. */
 tn_status pg_finish(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, PGresult **ret_last,
                     tn_error *err);

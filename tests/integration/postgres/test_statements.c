@@ -44,7 +44,7 @@ static void rows_come_in_batches(void **state)
                               &sum, &batches),
                      100000);
     assert_int_equal(sum, INT64_C(5000050000));
-    assert_true(batches < 100000 / 8);
+    assert_true(batches < 100000 / 2);
     assert_int_equal(streamed(&s, "select * from generate_series(1, 100000) g", 0, &sum, &batches),
                      100000);
     assert_int_equal(sum, INT64_C(5000050000));
