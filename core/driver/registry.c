@@ -351,6 +351,15 @@ void tn_driver_list(void (*fn)(void *arg, const tn_driver_info *info), void *arg
     tn__directories_free(&directories);
 }
 
+/* What was named as a path may be a URL whose start is missing. */
+static void hide_secrets(tn_error *err)
+{
+    char shown[sizeof(err->message)];
+
+    tn_url_redact(err->message, shown, sizeof(shown));
+    memcpy(err->message, shown, sizeof(shown));
+}
+
 static tn_status inspect_path(const char *path, const tn__driver **ret, tn_error *err)
 {
     char directory[PATH_MAX];
@@ -362,6 +371,8 @@ static tn_status inspect_path(const char *path, const tn__driver **ret, tn_error
     pthread_mutex_lock(&lock);
     tn_status status = take_file(directory, slash + 1, ret, err);
     pthread_mutex_unlock(&lock);
+    if (status != TN_OK && err && strchr(path, '@'))
+        hide_secrets(err);
     return status;
 }
 

@@ -77,6 +77,13 @@ static bool is_port(tn_str text)
     return !text.len || (tn__parse_int64(text, &port) && port >= 1 && port <= 65535);
 }
 
+/* libpq ends the password at the first @, what is left of it would be looked up as a host, and
+ * named. A socket's path may hold one, and the name of an abstract socket starts with one. */
+static bool holds_password(tn_str host)
+{
+    return host.len > 1 && host.ptr[0] != '/' && memchr(host.ptr + 1, '@', host.len - 1);
+}
+
 static tn_status check_lists(const tn_driver_source *source, tn_error *err)
 {
     size_t ports = pg_list_count(source->hosts.port);
@@ -86,6 +93,10 @@ static tn_status check_lists(const tn_driver_source *source, tn_error *err)
     if (names && addresses && names != addresses)
         return kit_fail(source->host, err, TN_CONFIG, TN_PHASE_CONFIG, NULL,
                         "DATABASE_URL: %zu hosts, but %zu values of hostaddr", names, addresses);
+    for (size_t i = 0; i < names; i++)
+        if (holds_password(pg_list_item(source->hosts.host, i)))
+            return kit_fail(source->host, err, TN_CONFIG, TN_PHASE_CONFIG, NULL,
+                            "DATABASE_URL: a host holds an @: within a password @ is written %%40");
     for (size_t i = 0; i < ports; i++)
         if (!is_port(pg_list_item(source->hosts.port, i)))
             return kit_fail(source->host, err, TN_CONFIG, TN_PHASE_CONFIG, NULL,
