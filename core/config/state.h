@@ -51,6 +51,10 @@ typedef struct tn__config_origin {
 bool tn__config_put(tn_config *config, tn__option_id id, const char *value,
                     tn__config_origin origin);
 
+/* Forgets one setting's words, or everything that the configuration holds; secrets are wiped. */
+void tn__config_clear(tn__config_setting *setting);
+void tn__config_wipe(tn_config *config);
+
 /* Reads the secret file that is named now, or forgets what one held. false: out of memory. */
 bool tn__config_read_url_file(tn_config *config);
 

@@ -70,7 +70,7 @@ int64_t tn__db_deadline(const tn_db *db, int64_t timeout_ms)
 
 int64_t tn__db_grace_ms(const tn_db *db)
 {
-    return db->kind == TN__DB_CLIENT ? 100 : 5000;
+    return db->kind == TN__DB_CLIENT ? 1000 : 5000;
 }
 
 void tn_cancel(tn_db *db)
