@@ -133,19 +133,14 @@ static tn_str hint_of(const PGresult *result)
     return hint;
 }
 
-/* 57014 is what statement_timeout and somebody's pg_cancel_backend() have in common, and only the
- * words tell them apart (they may be translated; then it counts as the former, which is the usual
- * one). What the host itself gave up is never seen here. */
+/* 57014 is what statement_timeout and somebody's pg_cancel_backend() have in common; only the
+ * words, which may be translated, would tell them apart. What the host itself gave up is never seen
+ * here, so it counts as the former, which is the usual one. */
 static tn_status status_of(const PGresult *result, bool fatal)
 {
-    static const char request[] = "canceling statement due to user request";
-
     if (fatal)
         return TN_LOST;
-    if (!pg_has_sqlstate(result, "57014"))
-        return TN_OK;
-    return tn_str_equal(field(result, PG_DIAG_MESSAGE_PRIMARY), kit_str(request)) ? TN_CANCELLED
-                                                                                  : TN_TIMEOUT;
+    return pg_has_sqlstate(result, "57014") ? TN_TIMEOUT : TN_OK;
 }
 
 static tn_outcome outcome_of(const tn_driver_conn *conn, bool fatal)
