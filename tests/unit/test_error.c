@@ -111,10 +111,17 @@ static void test_prepend(void **state)
 
 static void test_clear(void **state)
 {
-    tn_error err, fresh = TN_ERROR_INIT;
+    tn_error err, fresh;
 
     (void)state;
-    memset(&err, 0xff, sizeof(err));
+    /* Padding counts in the comparison, and an assignment need not copy it. */
+    memset(&fresh, 0, sizeof(fresh));
+    memset(&err, 0, sizeof(err));
+    (void)tn_error_set(&err, TN_CONSTRAINT, "23505", "a message");
+    tn_error_set_hint(&err, "a hint");
+    memcpy(err.table, "a table", sizeof("a table"));
+    err.discarded = true;
+    err.native = err.position = err.internal_position = 7;
     tn_error_clear(&err);
     assert_memory_equal(&err, &fresh, sizeof(err));
     tn_error_clear(NULL);
