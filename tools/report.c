@@ -9,12 +9,17 @@
 
 #include "term.h"
 
+/* Several faults come in one message, a line each. */
 static void say(const char *label, term_style style, const char *text)
 {
     char safe[1200];
 
-    term_escape(text, strlen(text), safe, sizeof(safe));
-    fprintf(stderr, "%s%s%s%s\n", term(stderr, style), label, term(stderr, TERM_PLAIN), safe);
+    for (const char *line = text; line;) {
+        const char *end = strchr(line, '\n');
+        term_escape(line, end ? (size_t)(end - line) : strlen(line), safe, sizeof(safe));
+        fprintf(stderr, "%s%s%s%s\n", term(stderr, style), label, term(stderr, TERM_PLAIN), safe);
+        line = end ? end + 1 : NULL;
+    }
 }
 
 void tool_warn(const char *format, ...)

@@ -115,12 +115,11 @@ tn_config *settings_load(const tool *t, tn_error *err)
 
 static void log_line(void *arg, tn_log_level level, const char *component, tn_str line)
 {
-    const tool *t = arg;
     term_style style = level <= TN_LOG_WARN ? TERM_WARN : TERM_DIM;
 
     /* Of what is merely told, only the server's own words concern somebody who asked for nothing.
      */
-    if (!t->verbose && level >= TN_LOG_INFO && strcmp(component, "server") != 0)
+    if (!arg && level >= TN_LOG_INFO && strcmp(component, "server") != 0)
         return;
     fprintf(stderr, "%s%s:%s %.*s\n", term(stderr, style), component, term(stderr, TERM_PLAIN),
             (int)line.len, line.ptr);
@@ -128,10 +127,12 @@ static void log_line(void *arg, tn_log_level level, const char *component, tn_st
 
 void settings_log(const tool *t, const tn_config *config)
 {
+    static char everything; /* its address says: print all that the level lets through */
     tn_log_level level = t->quiet ? TN_LOG_ERROR : t->verbose ? TN_LOG_DEBUG : TN_LOG_INFO;
+    bool chosen = !is_default(config, "log_level") || !is_default(config, "app_env");
 
-    tn_log_set(log_line, (void *)(uintptr_t)t);
+    tn_log_set(log_line, t->verbose || chosen ? &everything : NULL);
     /* A level that somebody chose stands, unless the line asks for more. */
-    if (t->verbose || t->quiet || is_default(config, "log_level"))
+    if (t->verbose || t->quiet || !chosen)
         tn_log_set_level(level);
 }

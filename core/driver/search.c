@@ -15,6 +15,10 @@
 
 #include "base/str.h"
 
+#ifndef TENON_INSTALLED_DRIVERS
+#define TENON_INSTALLED_DRIVERS ""
+#endif
+
 static void add(tn__directories *directories, const char *path, size_t len)
 {
     if (directories->count == TN__DIRECTORIES_MAX || len == 0 || len >= PATH_MAX)
@@ -68,6 +72,10 @@ void tn__directories_find(tn__directories *ret)
     *strrchr(file, '/') = '\0';
     int len = snprintf(path, sizeof(path), "%s%s/tenon/drivers", file, is_program ? "/../lib" : "");
     add(ret, path, (size_t)len);
+    /* A program that has the library linked in stands anywhere: where it was to be installed, too.
+     */
+    if (is_program)
+        add(ret, TENON_INSTALLED_DRIVERS, strlen(TENON_INSTALLED_DRIVERS));
 }
 
 void tn__directories_free(tn__directories *directories)

@@ -44,8 +44,9 @@ static tn_status check(const char *path, const struct stat *st, tn_error *err)
                             path, (unsigned)st->st_uid, (unsigned)geteuid());
     if (writable_by_others(st))
         return tn_error_set(err, TN_DRIVER, NULL,
-                            "driver %s: writable by others (mode %04o); refused", path,
-                            (unsigned)(st->st_mode & 07777));
+                            "driver %s: writable by others (mode %04o); refused (chmod go-w mends "
+                            "it)",
+                            path, (unsigned)(st->st_mode & 07777));
     return TN_OK;
 }
 

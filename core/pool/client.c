@@ -257,10 +257,11 @@ static tn_db *shared;
 tn_db *tn_client(tn_error *err)
 {
     pthread_mutex_lock(&shared_lock);
+    /* A child of fork leaves its parent's client alone (memory and all) and opens its own. */
+    if (shared && tn__provider_check(shared->provider, NULL) != TN_OK)
+        shared = NULL;
     tn_db *db = shared;
-    if (db && tn__provider_check(db->provider, err) != TN_OK) {
-        db = NULL;
-    } else if (!db) {
+    if (!db) {
         tn_config *config = tn_config_load(err);
         db = config ? tn_open(config, err) : NULL;
         tn_config_free(config);
@@ -275,6 +276,8 @@ tn_status tn_client_shutdown(tn_error *err)
     pthread_mutex_lock(&shared_lock);
     tn_db *db = shared;
     shared = NULL;
+    if (db && tn__provider_check(db->provider, NULL) != TN_OK)
+        db = NULL; /* the parent's: nothing was opened here */
     pthread_mutex_unlock(&shared_lock);
     return tn_db_close(db, err);
 }

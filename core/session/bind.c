@@ -321,7 +321,8 @@ tn_status tn__bind(const tn_arglist *args, const tn_param *params, size_t n_para
 
     if (count != n_params) {
         tn_error_set(err, TN_PROTOCOL, "08P01",
-                     "the statement has %zu parameters, %zu arguments were given", n_params, count);
+                     "the statement has %zu parameter%s, %zu argument%s given", n_params,
+                     n_params == 1 ? "" : "s", count, count == 1 ? " was" : "s were");
         if (err)
             err->phase = TN_PHASE_BIND;
         return TN_PROTOCOL;

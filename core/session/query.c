@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/lexer.h"
+#include "base/str.h"
 #include "base/text.h"
 #include "session/rows.h"
 #include "session/scan.h"
@@ -16,6 +17,23 @@
 enum { ONE_ROW_MAX = 1 << 30, TARGETS_ON_STACK = 64 };
 
 /* ---- exec ------------------------------------------------------------------------------------ */
+
+/* SELECT and its kin count what they gave, which nothing was done to. A driver without tags counts
+ * what statements without rows did. */
+static int64_t affected_by(const tn_batch *batch, bool gives_rows)
+{
+    static const char *const changing[] = {"INSERT", "UPDATE", "DELETE", "MERGE"};
+    tn_str tag = tn_str_from(batch->tag);
+
+    if (batch->affected < 0)
+        return 0;
+    if (tag.len == 0)
+        return gives_rows ? 0 : batch->affected;
+    for (size_t i = 0; i < TN__COUNT_OF(changing); i++)
+        if (tn__str_starts(tag, tn_str_from(changing[i])))
+            return batch->affected;
+    return 0;
+}
 
 tn_status tn__query_exec(tn_db *db, const tn_call *call, const tn__sql *sql, const tn_arglist *args,
                          int64_t *ret_affected, tn_error *err)
@@ -25,13 +43,14 @@ tn_status tn__query_exec(tn_db *db, const tn_call *call, const tn__sql *sql, con
     tn_status status = tn__run_start(&run, db, call, sql, args, 0, err);
     if (status != TN_OK)
         return status;
-    bool gives_rows = run.on.stmt->info.flags & TN_STMT_READ_ONLY;
+    bool gives_rows = run.on.stmt->info.flags & TN_STMT_ROWS;
     do
         status = tn__run_fetch(&run, err);
     while (status == TN_OK && !run.batch.done);
+    int64_t affected = status == TN_OK ? affected_by(&run.batch, gives_rows) : 0;
     tn__run_end(&run);
     if (status == TN_OK && ret_affected)
-        *ret_affected = run.batch.affected > 0 && !gives_rows ? run.batch.affected : 0;
+        *ret_affected = affected;
     return status;
 }
 

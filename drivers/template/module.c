@@ -21,6 +21,9 @@
 #include "base/text.h"
 #include "kit/kit.h"
 
+/* The first thing to change: the scheme of the URLs that this driver answers, and its name. */
+#define SCHEME "template"
+
 #define MAX_COLUMNS 64
 
 /* ---- handles: whatever your driver needs ---------------------------------------------------- */
@@ -64,10 +67,9 @@ static tn_status open_source(const tn_host *host, const tn_source_config *config
 {
     tn_driver_source *source;
 
-    if (!tn_str_equal(config->url, TN__STR("template:")))
+    if (!tn_str_equal(config->url, TN__STR(SCHEME ":")))
         return kit_fail(host, err, TN_CONFIG, TN_PHASE_CONFIG, NULL,
-                        "DATABASE_URL: the template driver has no database to name: write "
-                        "template:");
+                        "DATABASE_URL: this driver has no database to name: write " SCHEME ":");
     source = calloc(1, sizeof *source);
     if (!source)
         return kit_nomem(host, err, TN_PHASE_CONFIG);
@@ -142,9 +144,9 @@ static void info(tn_driver_conn *conn, tn_conn_info *ret)
 {
     tn_conn_info about = {
         .size = ret->size,
-        .server = "template",
-        .dialect = "template",
-        .endpoint = "template:",
+        .server = SCHEME,
+        .dialect = SCHEME,
+        .endpoint = SCHEME ":",
         .note = "answers only select $1, $2 ...",
         .verified = true, /* no network in between */
     };
@@ -391,7 +393,7 @@ static tn_status rollback_to(tn_driver_conn *conn, uint32_t level, int64_t deadl
 
 /* ---- the module: the one symbol that is exported -------------------------------------------- */
 
-static const char *const schemes[] = {"template", NULL};
+static const char *const schemes[] = {SCHEME, NULL};
 
 static const tn_conn_ops conn_ops = {
     .size = sizeof conn_ops,
@@ -439,7 +441,7 @@ TN_DRIVER_EXPORT const tn_module tn_driver_module = {
     .least_host_minor = 0, /* raise it when you call a host service of a later minor */
     .capabilities = TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS | TN_CAP_NUMERIC_EXACT | TN_CAP_ARRAYS |
                     TN_CAP_STREAM,
-    .name = "template",
+    .name = SCHEME,
     .version = TN_VERSION_STRING,
     .schemes = schemes,
     .conn = &conn_ops,

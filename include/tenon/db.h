@@ -44,7 +44,8 @@ TN_API tn_status tn_db_close(tn_db *db, tn_error *err);
 
 /*
  * The process's one client, from tn_config_load(), opened on first use (a failed opening is tried
- * again by the next call). Never closed by the caller. Any thread; first use by many opens once.
+ * again by the next call). Never closed by the caller. Any thread; first use by many opens once. A
+ * child of fork() gets a client of its own; handles that its parent had opened answer TN_FORKED.
  */
 TN_API TN_NODISCARD tn_db *tn_client(tn_error *err);
 
