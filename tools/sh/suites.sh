@@ -111,7 +111,7 @@ show_failures() {
 # Reasons once each, with how often.
 show_skips() {
     awk -F'\t' '$1 == "S" { n[$4 == "" ? "(no reason given)" : $4]++ }
-        END { for (r in n) printf "    skipped %d: %s\n", n[r], r }' "$2" | sort
+        END { for (r in n) printf "    skipped %d: %s\n", n[r], r }' "$2" | sort -k2,2nr
 }
 
 # Names of the tests of a build, those with a label if one is given.
