@@ -18,8 +18,8 @@ enum { ONE_ROW_MAX = 1 << 30, TARGETS_ON_STACK = 64 };
 
 /* ---- exec ------------------------------------------------------------------------------------ */
 
-/* SELECT and its kin count what they gave, which nothing was done to. A driver without tags counts
- * what statements without rows did. */
+/* SELECT and its kin count what they gave, which nothing was done to; CREATE TABLE AS calls itself
+ * SELECT, too. INSERT and its kin may give rows (RETURNING) and count all the same. */
 static int64_t affected_by(const tn_batch *batch, bool gives_rows)
 {
     static const char *const changing[] = {"INSERT", "UPDATE", "DELETE", "MERGE"};
@@ -27,12 +27,10 @@ static int64_t affected_by(const tn_batch *batch, bool gives_rows)
 
     if (batch->affected < 0)
         return 0;
-    if (tag.len == 0)
-        return gives_rows ? 0 : batch->affected;
     for (size_t i = 0; i < TN__COUNT_OF(changing); i++)
         if (tn__str_starts(tag, tn_str_from(changing[i])))
             return batch->affected;
-    return 0;
+    return gives_rows || tn__str_starts(tag, TN__STR("SELECT")) ? 0 : batch->affected;
 }
 
 tn_status tn__query_exec(tn_db *db, const tn_call *call, const tn__sql *sql, const tn_arglist *args,
@@ -40,7 +38,7 @@ tn_status tn__query_exec(tn_db *db, const tn_call *call, const tn__sql *sql, con
 {
     tn__run run;
 
-    tn_status status = tn__run_start(&run, db, call, sql, args, 0, err);
+    tn_status status = tn__run_start(&run, db, call, sql, args, TN_EXECUTE_STREAM, err);
     if (status != TN_OK)
         return status;
     bool gives_rows = run.on.stmt->info.flags & TN_STMT_ROWS;
@@ -156,7 +154,7 @@ tn_status tn__query_get(tn_db *db, const tn_call *call, const tn__sql *sql, cons
 {
     tn__run run;
 
-    tn_status status = tn__run_start(&run, db, call, sql, args, 0, err);
+    tn_status status = tn__run_start(&run, db, call, sql, args, TN_EXECUTE_STREAM, err);
     if (status != TN_OK)
         return status;
     status = get_row(&run, into, err);

@@ -187,7 +187,13 @@ tn_status tn_close(tn_rows *head, tn_error *err)
     if (rows->borrowed_static)
         return status;
     tn__conn *conn = rows->run.on.conn;
-    tn__run_finish(&rows->run);
+    tn_error cut;
+    tn_status end = tn__run_finish(&rows->run, &cut);
+    if (status == TN_OK && end != TN_OK) {
+        status = end;
+        if (err)
+            *err = cut;
+    }
     tn__run run = rows->run;
     recycle(rows, conn);
     tn__run_give(&run);

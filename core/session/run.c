@@ -11,7 +11,7 @@
 
 enum {
     PARAMS_MAX = 65535, /* the protocol's count is 16 bits */
-    DRAIN_MS = 1000
+    STALE_ATTEMPTS = 3, /* tables may be altered again and again meanwhile */
 };
 
 tn__sql tn__sql_from(const char *text)
@@ -135,7 +135,7 @@ static tn_status execute(tn__run *run, const tn__sql *sql, const tn_arglist *arg
                          tn_error *err)
 {
     tn__conn *conn = run->on.conn;
-    bool again = tn__conn_state(conn) == TN_CONN_IDLE;
+    int attempts = tn__conn_state(conn) == TN_CONN_IDLE ? STALE_ATTEMPTS : 1;
     tn_error why; /* large, and only filled on failure */
 
     why.status = TN_OK;
@@ -151,15 +151,15 @@ static tn_status execute(tn__run *run, const tn__sql *sql, const tn_arglist *arg
                                               &run->on.cursor, &why);
         if (status == TN_OK)
             return TN_OK;
-        if (status != TN_DRIVER_STALE || !again)
+        if (status != TN_DRIVER_STALE || --attempts == 0)
             *err = why;
         if (status != TN_DRIVER_STALE)
             return status;
-        if (!again) {
+        if (attempts == 0) {
             tn__cache_drop(&conn->cache, run->on.stmt);
+            err->retry = TN_RETRY_STATEMENT; /* nothing was run */
             return err->status != TN_OK ? err->status : TN_FAILED;
         }
-        again = false;
         status = prepare_anew(run, sql, err);
         if (status != TN_OK)
             return status;
@@ -257,6 +257,9 @@ tn_status tn__run_start(tn__run *run, tn_db *db, const tn_call *call, const tn__
         local.status = TN_OK;
         err = &local;
     }
+    if (args && args->count > PARAMS_MAX)
+        return tn_error_set(err, TN_LIMIT, "54023", "%zu arguments were given, %d are the most",
+                            args->count, PARAMS_MAX);
     tn_status status = begin(run, db, call, sql, err);
     if (status != TN_OK)
         return status;
@@ -334,24 +337,38 @@ static void drain(tn__run *run)
 {
     if (run->on.conn->attached != &run->on || !run->in_transaction)
         return;
-    int64_t limit = tn__deadline_after_ms(tn__now_ns(), DRAIN_MS);
+    int64_t limit = tn__deadline_after_ms(tn__now_ns(), TN__DRAIN_MS);
     tn__portal_drain(&run->on, tn__deadline_min(run->deadline_ns, limit));
 }
 
-void tn__run_finish(tn__run *run)
+tn_status tn__run_finish(tn__run *run, tn_error *err)
 {
     tn__conn *conn = run->on.conn;
 
     if (!conn || tn__provider_check(run->db->provider, NULL) != TN_OK)
-        return;
+        return TN_OK;
     log_end(run, "ok");
     drain(run);
     tn__portal_close(&run->on);
     /* Rows that were read into memory may end while others occupy the connection. */
     if (conn->attached)
-        return;
+        return TN_OK;
+    bool cut = tn__conn_state(conn) == TN_CONN_BUSY;
     tn__conn_settle(conn, tn__db_grace_ms(run->db), NULL);
     tn__host_end(&conn->host);
+    if (!cut || !run->in_transaction)
+        return TN_OK;
+    return tn__run_cut_off(err);
+}
+
+tn_status tn__run_cut_off(tn_error *err)
+{
+    tn_error_set(err, TN_ABORTED, "25P02",
+                 "rows that were not read to their end were still coming after %d ms and were cut "
+                 "off, which failed the transaction",
+                 TN__DRAIN_MS);
+    tn_error_set_hint(err, "read them to their end, or ask for fewer (limit)");
+    return TN_ABORTED;
 }
 
 void tn__run_give(tn__run *run)
@@ -361,6 +378,6 @@ void tn__run_give(tn__run *run)
 
 void tn__run_end(tn__run *run)
 {
-    tn__run_finish(run);
+    (void)tn__run_finish(run, NULL);
     tn__run_give(run);
 }

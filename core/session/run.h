@@ -18,6 +18,10 @@ typedef struct tn__sql {
     uint64_t hash;
 } tn__sql;
 
+enum {
+    TN__DRAIN_MS = 1000 /* how long rows that nobody wants are read on in a transaction */
+};
+
 typedef struct tn__run {
     tn_db *db;
     tn__portal on; /* connection, statement, cursor */
@@ -44,8 +48,11 @@ tn_status tn__run_fetch(tn__run *run, tn_error *err);
 /* Ends it: closes the cursor (settling the connection where the statement was not finished), gives
  * back statement and, on a client, the connection. Nothing to do for an orphaned one. */
 void tn__run_end(tn__run *run);
-/* Its two halves: behind the second the connection may be another thread's. */
-void tn__run_finish(tn__run *run);
+/* The error for that. */
+tn_status tn__run_cut_off(tn_error *err);
+/* Its two halves. TN_ABORTED from the first: rows that nobody read to their end had to be cut off,
+ * and that failed the transaction. Behind the second the connection may be another thread's. */
+tn_status tn__run_finish(tn__run *run, tn_error *err);
 void tn__run_give(tn__run *run);
 
 /* Only the statement: prepared (from the cache or anew), on an acquired connection. For

@@ -11,9 +11,9 @@
 #include "base/clock.h"
 #include "base/sqlstate.h"
 #include "session/portal.h"
+#include "session/run.h"
 
 enum {
-    DRAIN_MS = 1000,
     CLEANUP_MS = 5000, /* a rollback that takes longer costs the connection */
     RETRY_MIN_MS = 2,
     RETRY_MAX_MS = 200
@@ -188,7 +188,7 @@ static void end_rows(tn_db *tx, bool committing)
     tn__portal *attached = conn->attached;
 
     if (attached && (committing || attached->depth < tx->depth)) {
-        int64_t limit = tn__deadline_after_ms(tn__now_ns(), DRAIN_MS);
+        int64_t limit = tn__deadline_after_ms(tn__now_ns(), TN__DRAIN_MS);
         if (attached->depth >= tx->depth)
             tn__portal_drain(attached, tn__deadline_min(limit, tx->deadline_ns));
         else
@@ -279,7 +279,12 @@ static tn_status commit(tn_db *tx, tn_error *err)
     tn_status status = tn__db_check(tx, err);
     if (status != TN_OK)
         return status;
+    bool failed = tn__conn_state(tx->conn) == TN_CONN_FAILED;
     end_rows(tx, true);
+    if (!failed && !tx->conn->discard && tn__conn_state(tx->conn) == TN_CONN_FAILED) {
+        (void)undo(tx, NULL);
+        return tn__run_cut_off(err);
+    }
     if (tx->conn->discard)
         return tn_error_set(err, TN_LOST, "08006",
                             "tn_commit: the connection was lost before; nothing is applied");

@@ -53,8 +53,9 @@ static inline bool tn_next(tn_rows *rows)
     return tn__rows_more(rows);
 }
 
-/* Ends the query if rows are left, frees everything, and returns the first error there was.
- * NULL is fine. */
+/* Ends the query if rows are left, frees everything, and returns the first error there was. In a
+ * transaction rows that are left are read to their end, for at most a second; what is then still
+ * coming is cut off, which fails the transaction: TN_ABORTED. NULL is fine. */
 TN_API tn_status tn_close(tn_rows *rows, tn_error *err);
 
 /* The first error so far, without closing. */

@@ -483,7 +483,20 @@ static void params_in_where_limit_and_in(fixture *f)
               3);
 }
 
+static void more_than_the_protocol_counts(fixture *f)
+{
+    enum { COUNT = 65536 };
+    tn_arg *items = room(f, COUNT * sizeof(*items));
+    tn_error err = TN_ERROR_INIT;
+
+    for (size_t i = 0; i < COUNT; i++)
+        items[i] = tn_arg_int32(1);
+    check_error(f, tn_exec(f->db, "select $1", &(tn_arglist){items, COUNT}, NULL, &err), &err,
+                TN_LIMIT, "54023");
+}
+
 static const suite_case cases[] = {
+    CASE(more_than_the_protocol_counts, 0),
     CASE(order_is_by_number, TN_CAP_SQL),
     CASE(order_in_separate_columns, 0),
     CASE(one_argument_twice, TN_CAP_SQL),

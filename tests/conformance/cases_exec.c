@@ -279,7 +279,22 @@ static void quoted_identifier(fixture *f)
     close_rows(f, rows);
 }
 
+/* What is counted was changed; rows that were given are not. */
+static void rows_that_are_given_are_not_affected(fixture *f)
+{
+    static const char *const reads[] = {"select 1", "select 1 union select 2",
+                                        "with s as (select 1 as n) select n from s"};
+    tn_error err = TN_ERROR_INIT;
+
+    for (size_t i = 0; i < SUITE_COUNT(reads); i++) {
+        int64_t affected = -1;
+        check_ok(f, tn_exec(f->db, reads[i], NULL, &affected, &err), &err);
+        check_int(f, affected, 0);
+    }
+}
+
 static const suite_case cases[] = {
+    CASE(rows_that_are_given_are_not_affected, TN_CAP_SQL),
     CASE(insert_counts_rows, TN_CAP_SQL),
     CASE(update_counts_rows, TN_CAP_SQL),
     CASE(delete_counts_rows, TN_CAP_SQL),

@@ -110,6 +110,50 @@ static void closed_in_the_middle_of_a_transaction(fixture *f)
     check_int(f, int_of(f, f->db, "select count(*) from {t}", NULL), 2);
 }
 
+/* Far too many to be read on: either the transaction goes on, or it is said that it failed. */
+static void endless_rows_closed_in_a_transaction(fixture *f)
+{
+    tn_error err = TN_ERROR_INIT;
+    int64_t affected = 0;
+
+    exec(f, f->db, "create table {t} (n integer)", NULL);
+    tn_db *tx = begin(f, f->db);
+    exec(f, tx, "insert into {t} values (1)", NULL);
+    tn_rows *rows = query(f, tx, COUNT_TO("2000000000") "select n from s", NULL);
+    next(f, rows);
+    tn_status closed = end_rows(f, rows, &err);
+    tn_status after = tn_exec(tx, sql(f, "insert into {t} values (2)"), NULL, &affected, &err);
+    if (closed == TN_OK) {
+        check_int(f, after, TN_OK);
+        commit(f, tx);
+    } else {
+        check_int(f, closed, TN_ABORTED);
+        check_int(f, after, TN_ABORTED);
+        rollback(f, tx);
+    }
+    check_int(f, int_of(f, f->db, "select count(*) from {t}", NULL), closed == TN_OK ? 2 : 0);
+}
+
+/* Whatever stood ready, was under way and was still to come when the other statement ran. */
+static void all_rows_come_after_another_statement(fixture *f)
+{
+    tn_call call = TN_CALL_INIT;
+    int64_t count = 0, sum = 0;
+
+    call.fetch = TN_FETCH_STREAM;
+    tn_db *tx = begin(f, f->db);
+    tn_rows *rows = query_with(f, tx, &call, COUNT_TO("3000") "select n from s", NULL);
+    while (tn_next(rows)) {
+        sum += tn_row_int64(rows, 0);
+        if (++count == 701)
+            check_int(f, int_of(f, tx, "select 6 * 7", NULL), 42);
+    }
+    close_rows(f, rows);
+    check_int(f, count, 3000);
+    check_int(f, sum, 4501500);
+    commit(f, tx);
+}
+
 static void closing_early_is_no_error(fixture *f)
 {
     tn_error err = TN_ERROR_INIT;
@@ -430,6 +474,8 @@ static const suite_case cases[] = {
     CASE(closed_at_once, TN_CAP_SQL),
     CASE(closed_in_the_middle, TN_CAP_SQL),
     CASE(closed_in_the_middle_of_a_transaction, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
+    CASE(endless_rows_closed_in_a_transaction, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_CANCEL),
+    CASE(all_rows_come_after_another_statement, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(closing_early_is_no_error, TN_CAP_SQL),
     CASE(empty_answer_has_columns, TN_CAP_SQL),
     CASE(statements_between_rows, TN_CAP_SQL | TN_CAP_TRANSACTIONS),

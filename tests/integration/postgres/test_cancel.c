@@ -3,6 +3,7 @@
  */
 #include "pg_session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -121,6 +122,58 @@ static void a_prepare_is_ended(void **state)
     session_close(&other);
 }
 
+/* The server has made the statement, and only it knows. */
+static void give_up_prepare(session *s, session *other, const char *sql)
+{
+    tn_driver_stmt *stmt = NULL;
+    char question[256];
+    int pid = atoi(ask(s, "select pg_backend_pid()")), left = 6000;
+
+    s->host.interrupted = true; /* sent, and not waited for */
+    assert_int_equal(PG->stmt->prepare(s->conn, tn_str_from(sql), soon(), &stmt, &s->err),
+                     TN_CANCELLED);
+    s->host.interrupted = false;
+    assert_null(stmt);
+    snprintf(question, sizeof(question),
+             "select count(*) from pg_stat_activity where pid = %d and query = '%s'"
+             " and state like 'idle%%'",
+             pid, sql);
+    while (strcmp(ask(other, question), "1") != 0 && --left)
+        usleep(10000);
+    assert_true(left > 0);
+    assert_int_equal(PG->conn->cancel(s->conn, soon(), NULL, &s->err), TN_OK);
+}
+
+static void a_prepare_that_was_given_up_is_not_in_the_way(void **state)
+{
+    static const char count[] = "select count(*) from pg_prepared_statements"
+                                " where statement = 'select 21'";
+    session s, other;
+
+    (void)state;
+    session_open(&other, NULL, NULL);
+    session_open(&s, NULL, NULL);
+    give_up_prepare(&s, &other, "select 21");
+    must(&s, "begin");
+    assert_string_equal(ask(&s, count), "1");
+    must(&s, "select 21");
+    must(&s, "select 21");
+    must(&s, "commit");
+    must(&s, "select 22"); /* takes them along */
+    assert_string_equal(ask(&s, count), "0");
+    /* given up within a transaction */
+    must(&s, "begin");
+    give_up_prepare(&s, &other, "select 21");
+    if (PG->conn->state(s.conn) == TN_CONN_IN_TXN)
+        must(&s, "select 21");
+    must(&s, "rollback");
+    must(&s, "select 21");
+    must(&s, "select 22");
+    assert_string_equal(ask(&s, count), "0");
+    session_close(&s);
+    session_close(&other);
+}
+
 static void a_cancel_that_has_no_time_breaks_the_connection(void **state)
 {
     session s;
@@ -222,6 +275,7 @@ int main(void)
         cmocka_unit_test(a_request_ends_a_statement),
         cmocka_unit_test(an_unread_stream_is_ended),
         cmocka_unit_test(a_prepare_is_ended),
+        cmocka_unit_test(a_prepare_that_was_given_up_is_not_in_the_way),
         cmocka_unit_test(a_cancel_that_has_no_time_breaks_the_connection),
         cmocka_unit_test(the_servers_timeout_is_no_cancel),
         cmocka_unit_test(the_outcome_is_told),

@@ -3,6 +3,7 @@
 #include "pg_session.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static int64_t streamed(session *s, const char *sql, uint32_t flags, int64_t *ret_sum,
                         int *ret_batches)
@@ -255,6 +256,50 @@ static void statements_are_shared_and_closed(void **state)
     session_close(&s);
 }
 
+static void a_long_transaction_keeps_few(void **state)
+{
+    session s;
+    char sql[32];
+
+    (void)state;
+    session_open(&s, NULL, NULL);
+    must(&s, "begin");
+    for (int i = 0; i < 500; i++) {
+        snprintf(sql, sizeof(sql), "select 11 + %d", i);
+        must(&s, sql);
+    }
+    assert_true(atoi(ask(&s, "select count(*) from pg_prepared_statements")) < 50);
+    must(&s, "select 11 + 499"); /* closed and not yet gone */
+    assert_state(&s, TN_CONN_IN_TXN);
+    must(&s, "rollback");
+    session_close(&s);
+}
+
+/* Where SQL does not know the names, as behind some poolers, no transaction is ended by them. */
+static void names_that_are_not_known_end_no_transaction(void **state)
+{
+    session s;
+    char sql[64];
+
+    (void)state;
+    session_open(&s, NULL, NULL);
+    /* the same, made here: a view of that name would not be asked, so they are taken away */
+    must(&s, "begin");
+    for (int i = 0; i < 32; i++) {
+        snprintf(sql, sizeof(sql), "select 11 + %d", i);
+        PG->stmt->close(prepare(&s, sql));
+    }
+    must(&s, "do $$ declare n text; begin for n in select name from pg_prepared_statements loop"
+             " execute 'deallocate ' || quote_ident(n); end loop; end $$");
+    for (int i = 0; i < 64; i++) {
+        snprintf(sql, sizeof(sql), "select 11 + %d", i);
+        must(&s, sql);
+    }
+    assert_state(&s, TN_CONN_IN_TXN);
+    must(&s, "commit");
+    session_close(&s);
+}
+
 /* Another's statement of the same name has the same text: behind a pooler it is used. */
 static void a_name_that_exists_means_the_same_statement(void **state)
 {
@@ -406,6 +451,8 @@ int main(void)
         cmocka_unit_test(an_error_behind_rows_comes_behind_them),
         cmocka_unit_test(the_rest_can_be_read_into_memory),
         cmocka_unit_test(statements_are_shared_and_closed),
+        cmocka_unit_test(a_long_transaction_keeps_few),
+        cmocka_unit_test(names_that_are_not_known_end_no_transaction),
         cmocka_unit_test(a_name_that_exists_means_the_same_statement),
         cmocka_unit_test(a_changed_result_is_prepared_anew),
         cmocka_unit_test(forgotten_statements_come_back_by_themselves),

@@ -229,6 +229,44 @@ static void a_handle_of_its_own_works(void **state)
     in_child(open_anew, *state);
 }
 
+static int open_shared(struct handles *h)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_db *db = tn_client(&err);
+
+    (void)h;
+    if (!db || tn_exec(db, "a", NULL, NULL, &err) != TN_OK || tn_client(&err) != db)
+        return 1;
+    if (tn_client_shutdown(&err) != TN_OK)
+        return 2;
+    mock_clear(m);
+    return 0;
+}
+
+static int shut_shared_down(struct handles *h)
+{
+    (void)h;
+    return tn_client_shutdown(NULL) != TN_OK;
+}
+
+/* The shared client of a child is its own, whatever its parent has open. */
+static void the_shared_client_is_opened_anew(void **state)
+{
+    tn_error err = TN_ERROR_INIT;
+
+    setenv("DATABASE_URL", "mock://shared", 1);
+    tn_db *db = tn_client(&err);
+    unsetenv("DATABASE_URL");
+    assert_non_null(db);
+    mock_clear(m);
+    in_child(shut_shared_down, *state);
+    setenv("DATABASE_URL", "mock://shared", 1);
+    in_child(open_shared, *state);
+    unsetenv("DATABASE_URL");
+    assert_ok(tn_exec(db, "a", NULL, NULL, &err), err);
+    assert_ok(tn_client_shutdown(&err), err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +280,7 @@ int main(void)
         TEST(rows_are_refused),
         TEST(rows_that_are_closed_say_nothing_to_the_parents_server),
         TEST(a_handle_of_its_own_works),
+        TEST(the_shared_client_is_opened_anew),
     };
 
     return cmocka_run_group_tests(tests, group_setup, NULL);

@@ -235,15 +235,16 @@ static void a_stale_statement_is_prepared_again(void **state)
     assert_int_equal(mock_open_statements(m), 1);
 }
 
-static void stale_twice_is_an_error(void **state)
+static void stale_for_ever_is_an_error(void **state)
 {
     tn_error err = TN_ERROR_INIT;
 
     mock_fail(m,
               (mock_fault){
-                  .op = MOCK_EXECUTE, .times = 2, .status = TN_DRIVER_STALE, .sqlstate = "0A000"});
+                  .op = MOCK_EXECUTE, .times = 3, .status = TN_DRIVER_STALE, .sqlstate = "0A000"});
     assert_status(tn_exec(*state, "add $1", tn_args(1), NULL, &err), TN_UNSUPPORTED);
-    assert_int_equal(mock_count(m, MOCK_PREPARE), 2);
+    assert_int_equal(mock_count(m, MOCK_PREPARE), 3);
+    assert_int_equal(err.retry, TN_RETRY_STATEMENT);
     assert_int_equal(mock_open_statements(m), 0);
 }
 
@@ -653,7 +654,7 @@ int main(void)
         TEST(transaction_words_are_refused_on_a_client),
         TEST(a_session_may_begin_by_text_and_is_cleaned),
         TEST(a_stale_statement_is_prepared_again),
-        TEST(stale_twice_is_an_error),
+        TEST(stale_for_ever_is_an_error),
         TEST(stale_within_a_transaction_is_only_forgotten),
         TEST(a_failed_prepare_is_not_cached),
         TEST(a_failed_execute_keeps_the_connection),

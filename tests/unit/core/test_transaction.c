@@ -538,7 +538,7 @@ static void nobody_needs_to_ask_for_the_error(void **state)
     assert_status(tn_exec(NULL, "a", NULL, NULL, NULL), TN_MISUSE);
     mock_fail(m, (mock_fault){.op = MOCK_FETCH, .status = TN_LOST, .sqlstate = "08006"});
     assert_status(tn_exec(*state, "a", NULL, NULL, NULL), TN_LOST);
-    mock_fail(m, (mock_fault){.op = MOCK_EXECUTE, .times = 2, .status = TN_DRIVER_STALE});
+    mock_fail(m, (mock_fault){.op = MOCK_EXECUTE, .times = 3, .status = TN_DRIVER_STALE});
     assert_status(tn_exec(*state, "a", NULL, NULL, NULL), TN_UNSUPPORTED);
     assert_status(tn_close(tn_query(NULL, "a", NULL), NULL), TN_MISUSE);
     assert_status(tn_acquire(NULL, &tx, NULL), TN_MISUSE);
