@@ -288,13 +288,28 @@ static int32_t find_name(tn_str sql, const char *name)
     return at ? (int32_t)tn__utf8_count(sql.ptr, (size_t)(at - sql.ptr)) + 1 : 0;
 }
 
+/* SQLite names what it was given: the placeholder is shown as the caller wrote it. */
+static void name_placeholder(report *r, tn_str sql, size_t at)
+{
+    tn__lexer lexer;
+    tn__tok tok;
+
+    tn__lexer_init(&lexer, tn__str(sql.ptr + at, sql.len - at));
+    tok = tn__lexer_next(&lexer);
+    if (tok.kind == TN__TOK_PARAM)
+        set_message(r, "syntax error at or near \"", tok.text, "\"");
+}
+
 static void set_position(report *r, const lite_where *where, int offset)
 {
     if (where->phase != TN_PHASE_PREPARE || !where->statement || !where->sql.ptr)
         return;
-    if (offset >= 0)
-        r->d.position = lite_dialect_position(where->statement, where->sql, (size_t)offset);
-    else if (tn_str_equal(r->d.message, TN__STR("syntax error at end of input")))
+    if (offset >= 0) {
+        size_t at = lite_dialect_offset(where->statement, where->sql, (size_t)offset);
+        r->d.position = (int32_t)tn__utf8_count(where->sql.ptr, at) + 1;
+        if (r->name[0] == '?' && tn_str_equal(r->d.sqlstate, TN__STR("42601")))
+            name_placeholder(r, where->sql, at);
+    } else if (tn_str_equal(r->d.message, TN__STR("syntax error at end of input")))
         r->d.position = (int32_t)tn__utf8_count(where->sql.ptr, where->sql.len) + 1;
     else if (r->name[0])
         r->d.position = find_name(where->sql, r->name);

@@ -86,8 +86,8 @@ typedef struct lite_statement {
 tn_status lite_dialect_translate(tn_driver_conn *conn, tn_str sql, tn__arena *arena,
                                  lite_statement *ret, tn_error *err);
 
-/* The 1-based character of the caller's text that stands at this byte of the translated one. */
-int32_t lite_dialect_position(const lite_statement *statement, tn_str sql, size_t offset);
+/* The byte of the caller's text that stands at this byte of the translated one. */
+size_t lite_dialect_offset(const lite_statement *statement, tn_str sql, size_t offset);
 
 /* classify.c: kind, tag, verb, target, temporary, sets. */
 void lite_classify(tn_str sql, lite_statement *ret);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The native dialect: SQLite's own SQL. Translated is what SQLite would misread: $n (it numbers
- * $names by first appearance and takes $1::int for one name) becomes ?n; dollar quotes become
- * string literals; comments that nest become a blank; CAST to a type of PostgreSQL that SQLite does
- * not know, which would make a number of it, becomes a conversion. Refused are SQLite's own
- * placeholders and the few forms of PostgreSQL that would pass with another meaning.
+ * $names by first appearance and takes $1::int for one name) becomes ?n, or ? where that is the
+ * same; dollar quotes become string literals; comments that nest become a blank; CAST to a type of
+ * PostgreSQL that SQLite does not know, which would make a number of it, becomes a conversion.
+ * Refused are SQLite's own placeholders and the few forms of PostgreSQL that would pass with
+ * another meaning.
  */
 #include "sqlite/lite.h"
 
@@ -102,9 +103,14 @@ static bool id_char(char c)
            c == '$' || (c & 0x80);
 }
 
-/* $1 becomes ?1: of the same length, so that positions stay. */
+/* $1 becomes ?1, or ? and blanks: of the same length, so that positions stay. SQLite numbers a bare
+ * ? one above the highest before it, so that it means ?n for placeholders that come in their order.
+ * It keeps the name of each ?n in a list and goes through that list for every one of them, which
+ * takes seconds for the many placeholders of a long INSERT. */
 static tn_status take_param(translation *t, tn__tok tok, tn_error *err)
 {
+    bool bare = tok.number == t->ret->n_params + 1;
+
     if (tok.number == 0)
         return refuse(t, tok.text.ptr, "42P02", err, "there is no parameter", tok.text);
     t->seen[tok.number / 8] |= (uint8_t)(1u << tok.number % 8);
@@ -112,7 +118,8 @@ static tn_status take_param(translation *t, tn__tok tok, tn_error *err)
         t->ret->n_params = tok.number;
     t->changed = true;
     (void)tn__buf_putc(t->out, '?');
-    (void)tn__buf_append(t->out, tok.text.ptr + 1, tok.text.len - 1);
+    for (size_t i = 1; i < tok.text.len; i++)
+        (void)tn__buf_putc(t->out, bare ? ' ' : tok.text.ptr[i]);
     return TN_OK;
 }
 
@@ -516,13 +523,11 @@ tn_status lite_dialect_translate(tn_driver_conn *conn, tn_str sql, tn__arena *ar
     return status;
 }
 
-int32_t lite_dialect_position(const lite_statement *statement, tn_str sql, size_t offset)
+size_t lite_dialect_offset(const lite_statement *statement, tn_str sql, size_t offset)
 {
     size_t in = offset;
 
     for (uint32_t i = 0; i < statement->n_edits && statement->edits[i].out <= offset; i++)
         in = statement->edits[i].in + (offset - statement->edits[i].out);
-    if (in > sql.len)
-        in = sql.len;
-    return (int32_t)tn__utf8_count(sql.ptr, in) + 1;
+    return in < sql.len ? in : sql.len;
 }

@@ -40,6 +40,69 @@ static void count_of_placeholders(void **state)
     assert_int_equal(t->err.phase, TN_PHASE_BIND);
 }
 
+/* In their order they are given to SQLite without a number: with one it looks each up in a list of
+ * all of them. */
+static void many_placeholders(void **state)
+{
+    enum { N = 65535 };
+    lite_test *t = *state;
+    char *sql = malloc((size_t)N * 9 + 64);
+    tn_value *values = malloc(N * sizeof *values);
+    size_t len;
+
+    assert_non_null(sql);
+    assert_non_null(values);
+    lite_test_open(t);
+    (void)lite_q(t, "create table t (id integer primary key, a integer)");
+    len = (size_t)sprintf(sql, "insert into t (a) values ");
+    for (int i = 1; i <= N; i++) {
+        len += (size_t)sprintf(sql + len, "%s($%d)", i > 1 ? "," : "", i);
+        values[i - 1] = lite_int(i * 2);
+    }
+    (void)lite_qp(t, sql, values, N);
+    assert_string_equal(lite_q(t, "select count(*), sum(a = id * 2) from t"), "65535|65535\n");
+    free(values);
+    free(sql);
+}
+
+static void given_to_sqlite(void **state)
+{
+    static const struct {
+        const char *sql;
+        const char *given;
+    } cases[] = {
+        {"select $1,$2, $3", "select ? ,? , ? "},
+        {"select $2, $1, $3, $3, $1", "select ?2, ?1, ? , ?3, ?1"},
+        {"select $1, $1, $2", "select ? , ?1, ? "},
+        {"select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10-$11, $10",
+         "select ? , ? , ? , ? , ? , ? , ? , ? , ? , ?  -?  , ?10"},
+    };
+    lite_test *t = *state;
+
+    lite_test_open(t);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        lite_statement statement;
+        tn__arena arena;
+
+        tn__arena_init(&arena, TN__BUF_MAX);
+        assert_int_equal(
+            lite_dialect_translate(t->conn, tn_str_from(cases[i].sql), &arena, &statement, &t->err),
+            TN_OK);
+        assert_int_equal(statement.sql.len, strlen(cases[i].given));
+        assert_memory_equal(statement.sql.ptr, cases[i].given, statement.sql.len);
+        tn__arena_free(&arena);
+    }
+    assert_string_equal(
+        LITE_QP(t, "select $2, $1, $3, $3, $1", lite_int(1), lite_int(2), lite_int(3)),
+        "2|1|3|3|1\n");
+    assert_string_equal(LITE_QP(t, "select $1, (select $1 + $2), $3 where $2 = 2", lite_int(1),
+                                lite_int(2), lite_int(3)),
+                        "1|3|3\n");
+    lite_fails(t, "select 1 'ä' $1", "42601");
+    assert_string_equal(t->err.message, "syntax error at or near \"$1\"");
+    assert_int_equal(t->err.position, 14);
+}
+
 /* What only SQLite reads as a placeholder. */
 static void foreign_placeholders(void **state)
 {
@@ -341,6 +404,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(placeholders_by_number),
         TEST(count_of_placeholders),
+        TEST(many_placeholders),
+        TEST(given_to_sqlite),
         TEST(foreign_placeholders),
         TEST(quotes),
         TEST(one_statement),
