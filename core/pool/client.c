@@ -167,14 +167,11 @@ static tn_status first_connection(tn__pool *pool, uint32_t retries, tn_error *er
 {
     int64_t deadline = tn__deadline_after_ms(tn__now_ns(), pool->connect_timeout_ms);
     tn_error why = TN_ERROR_INIT;
-    tn__conn *conn;
 
     for (uint32_t number = 0;; number++) {
-        tn_status status = pool->provider.acquire(&pool->provider, deadline, &conn, &why);
-        if (status == TN_OK) {
-            pool->provider.release(&pool->provider, conn);
+        tn_status status = tn__pool_connect(pool, deadline, &why);
+        if (status == TN_OK)
             return TN_OK;
-        }
         int64_t pause = retry_pause_ns(number);
         if (!may_come_back(&why) || number >= retries || tn__now_ns() + pause >= deadline) {
             if (err)

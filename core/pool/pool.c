@@ -288,18 +288,14 @@ static tn_status prove(tn__pool *pool, int64_t now, int64_t deadline_ns, tn__con
     return status;
 }
 
-static tn_status pool_acquire(tn__provider *provider, int64_t deadline_ns, tn__conn **ret,
-                              tn_error *err)
+static tn_status borrow(tn__pool *pool, int64_t now, int64_t deadline_ns, tn__conn **ret,
+                        tn_error *err)
 {
-    tn__pool *pool = pool_of(provider);
-    int64_t now = tn__now_ns();
     tn__conn *conn;
 
     tn_status status = tn__provider_check(&pool->provider, err);
     if (status != TN_OK)
         return status;
-    deadline_ns = tn__deadline_min(deadline_ns,
-                                   tn__deadline_after_ms(now, provider->pool_timeout_ms));
     pthread_mutex_lock(&pool->lock);
     status = take_slot(pool, deadline_ns, &conn, err);
     bool fresh = status == TN_OK && conn && is_fresh(pool, conn, now);
@@ -310,6 +306,25 @@ static tn_status pool_acquire(tn__provider *provider, int64_t deadline_ns, tn__c
         status = prove(pool, now, deadline_ns, &conn, err);
     if (status == TN_OK)
         *ret = conn;
+    return status;
+}
+
+static tn_status pool_acquire(tn__provider *provider, int64_t deadline_ns, tn__conn **ret,
+                              tn_error *err)
+{
+    int64_t now = tn__now_ns();
+    int64_t patience = tn__deadline_after_ms(now, provider->pool_timeout_ms);
+
+    return borrow(pool_of(provider), now, tn__deadline_min(deadline_ns, patience), ret, err);
+}
+
+tn_status tn__pool_connect(tn__pool *pool, int64_t deadline_ns, tn_error *err)
+{
+    tn__conn *conn;
+
+    tn_status status = borrow(pool, tn__now_ns(), deadline_ns, &conn, err);
+    if (status == TN_OK)
+        pool->provider.release(&pool->provider, conn);
     return status;
 }
 

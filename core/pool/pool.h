@@ -49,6 +49,10 @@ typedef struct tn__pool {
 tn_status tn__pool_new(const tn__conn_plan *plan, char *url, const tn_config *config,
                        tn__pool **ret, tn_error *err);
 
+/* Makes a connection and keeps it: the time that a caller waits for one to come free (pool_timeout)
+ * does not bound it. */
+tn_status tn__pool_connect(tn__pool *pool, int64_t deadline_ns, tn_error *err);
+
 /* No new work; idle connections are closed. Frees the pool when nothing is lent (TN_OK), else the
  * last release does (TN_MISUSE with a report). */
 tn_status tn__pool_close(tn__pool *pool, tn_error *err);
