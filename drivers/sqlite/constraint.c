@@ -170,6 +170,16 @@ static bool split_columns(tn_str text, key *ret)
     return true;
 }
 
+/* The rows that are there already: nothing of the index is in the schema yet. */
+static void index_not_made(const lite_statement *statement, lite_violation *ret)
+{
+    ret->sqlstate = "23505";
+    lite_identifier(statement->index, ret->constraint, sizeof ret->constraint);
+    lite_identifier(statement->target, ret->table, sizeof ret->table);
+    (void)snprintf(ret->message, sizeof ret->message, "could not create unique index \"%s\"",
+                   ret->constraint);
+}
+
 static void unique_violation(tn_driver_conn *conn, int code, tn_str text, lite_violation *ret)
 {
     key columns;
@@ -188,6 +198,11 @@ static void unique_violation(tn_driver_conn *conn, int code, tn_str text, lite_v
         tn__copy_text(ret->table, sizeof ret->table, kit_str(columns.table));
         if (!name_key(conn, &columns, primary ? LITE_PRIMARY_KEY : LITE_UNIQUE, ret->constraint))
             name_index(conn, &columns, ret->constraint);
+    }
+    if (!ret->constraint[0]) {
+        (void)snprintf(ret->message, sizeof ret->message,
+                       "duplicate key value violates a unique constraint");
+        return;
     }
     (void)snprintf(ret->message, sizeof ret->message,
                    "duplicate key value violates unique constraint \"%s\"", ret->constraint);
@@ -418,7 +433,12 @@ void lite_violation_read(tn_driver_conn *conn, int code, const char *text,
     switch (code) {
     case SQLITE_CONSTRAINT_PRIMARYKEY:
     case SQLITE_CONSTRAINT_ROWID:
-    case SQLITE_CONSTRAINT_UNIQUE: unique_violation(conn, code, behind(text), ret); return;
+    case SQLITE_CONSTRAINT_UNIQUE:
+        if (statement && statement->index.len)
+            index_not_made(statement, ret);
+        else
+            unique_violation(conn, code, behind(text), ret);
+        return;
     case SQLITE_CONSTRAINT_NOTNULL: not_null_violation(behind(text), ret); return;
     case SQLITE_CONSTRAINT_CHECK: check_violation(conn, behind(text), statement, ret); return;
     case SQLITE_CONSTRAINT_DATATYPE: ret->sqlstate = "22P02"; break;

@@ -88,6 +88,23 @@ static void find_target(tn__lexer *lexer, lite_statement *ret)
     ret->target = read_target(lexer, tok);
 }
 
+/* CREATE INDEX [IF NOT EXISTS] [schema.]index ON t. */
+static void find_index(tn__lexer *lexer, lite_statement *ret)
+{
+    tn__tok tok = tn__lexer_skip(lexer);
+    tn__lexer ahead = *lexer;
+
+    if (is_word(tok, "if") && is_word(tn__lexer_skip(&ahead), "not")) {
+        (void)tn__lexer_skip(&ahead); /* EXISTS */
+        *lexer = ahead;
+        tok = tn__lexer_skip(lexer);
+    }
+    ret->index = read_target(lexer, tok);
+    for (int i = 0; i < 3 && !is_word(tok, "on"); i++) /* a schema may stand before the name */
+        tok = tn__lexer_skip(lexer);
+    ret->target = read_target(lexer, tn__lexer_skip(lexer));
+}
+
 /* CREATE, ALTER, DROP: the tag is the verb and the kind of thing. */
 static void classify_schema(tn__lexer *lexer, size_t verb, lite_statement *ret)
 {
@@ -112,6 +129,8 @@ static void classify_schema(tn__lexer *lexer, size_t verb, lite_statement *ret)
             if (is_word(tok, things[j].word)) {
                 ret->tag = things[j].tags[verb];
                 ret->verb = ret->tag;
+                if (strcmp(ret->tag, "CREATE INDEX") == 0)
+                    find_index(lexer, ret);
                 return;
             }
     }

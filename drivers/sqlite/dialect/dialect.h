@@ -74,7 +74,8 @@ typedef struct lite_statement {
     const struct lite_type *const *param_types; /* NULL, or for each the type that casts give it */
     tn_str sql;       /* what SQLite gets: the caller's text, or valid until the next translation */
     const char *verb; /* what refusals name: "INSERT", "CREATE TABLE" */
-    tn_str target;    /* the table that INSERT, UPDATE, DELETE name; empty if none */
+    tn_str target;    /* the table that INSERT, UPDATE, DELETE, CREATE INDEX name; empty if none */
+    tn_str index;     /* what CREATE INDEX makes; empty if it is another statement */
     lite_command command;
     const lite_edit *edits; /* in rising order; none: the text is the caller's */
     uint32_t n_edits;

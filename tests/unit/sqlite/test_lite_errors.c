@@ -92,6 +92,38 @@ static void unique_keys(void **state)
     violates(t, "insert into t (e) values ('e')", "23505", "t", "low_e");
 }
 
+/* CREATE UNIQUE INDEX where the rows are there already. */
+static void duplicates_below_an_index(void **state)
+{
+    static const struct {
+        const char *sql;
+        const char *index;
+    } cases[] = {
+        {"create unique index dux on t (a)", "dux"},
+        {"create unique index if not exists DUX on T (a, b)", "dux"},
+        {"create unique index main . dux on t (a) where b = 2", "dux"},
+        {"create unique index if not exists main.\"The on\" on \"t\" (a)", "The on"},
+        {"create unique index expr on t (lower(a))", "expr"},
+        {"/* on */ create unique index \"if\" on t (a)", "if"},
+    };
+    lite_test *t = *state;
+    char message[96];
+
+    lite_test_open(t);
+    (void)lite_q(t, "create table t (a text, b integer)");
+    (void)lite_q(t, "insert into t values ('x', 2), ('x', 2)");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        violates(t, cases[i].sql, "23505", "t", cases[i].index);
+        (void)snprintf(message, sizeof message, "could not create unique index \"%s\"",
+                       cases[i].index);
+        assert_string_equal(t->err.message, message);
+    }
+    (void)lite_q(t, "create index dux on t (a)"); /* nothing of it was left */
+    /* A name that the driver does not read is left out. */
+    violates(t, "create unique index [d 2] on t (a)", "23505", "t", "");
+    assert_string_equal(t->err.message, "duplicate key value violates a unique constraint");
+}
+
 static void primary_keys(void **state)
 {
     lite_test *t = *state;
@@ -263,17 +295,10 @@ static void schema_changed_by_another(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(texts),
-        TEST(unique_keys),
-        TEST(primary_keys),
-        TEST(long_names),
-        TEST(not_null),
-        TEST(checks),
-        TEST(foreign_keys),
-        TEST(deferred_foreign_keys),
-        TEST(triggers),
-        TEST(nothing_is_applied),
-        TEST(schema_changed_by_another),
+        TEST(texts),        TEST(unique_keys),        TEST(duplicates_below_an_index),
+        TEST(primary_keys), TEST(long_names),         TEST(not_null),
+        TEST(checks),       TEST(foreign_keys),       TEST(deferred_foreign_keys),
+        TEST(triggers),     TEST(nothing_is_applied), TEST(schema_changed_by_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
