@@ -23,6 +23,7 @@ typedef struct report {
     char message[TEXT];
     char detail[TEXT + 16];
     char name[128]; /* the name in question, for finding its place */
+    char hint[160];
     lite_violation violation;
 } report;
 
@@ -300,6 +301,30 @@ static void name_placeholder(report *r, tn_str sql, size_t at)
         set_message(r, "syntax error at or near \"", tok.text, "\"");
 }
 
+/* DEFAULT now(), which PostgreSQL takes: SQLite stops at the parenthesis. */
+static void hint_default(report *r, tn_str sql, size_t at)
+{
+    tn__tok tok = {.kind = TN__TOK_END}, name = tok, before = tok;
+    tn__lexer lexer;
+
+    tn__lexer_init(&lexer, sql);
+    do {
+        before = name;
+        name = tok;
+        tok = tn__lexer_skip(&lexer);
+    } while (tok.kind != TN__TOK_END && tok.kind != TN__TOK_ERROR && tok.text.ptr < sql.ptr + at);
+    if (tok.kind != TN__TOK_PUNCT || tok.text.ptr != sql.ptr + at || tok.text.ptr[0] != '(' ||
+        name.kind != TN__TOK_WORD || before.kind != TN__TOK_WORD ||
+        !tn__str_iequal(before.text, TN__STR("default")))
+        return;
+    tok = tn__lexer_skip(&lexer);
+    (void)snprintf(r->hint, sizeof r->hint,
+                   "write default (%.*s(%s)): SQLite wants parentheses around a call",
+                   (int)tn__utf8_cut(name.text.ptr, name.text.len, 63), name.text.ptr,
+                   tok.kind == TN__TOK_PUNCT && tok.text.ptr[0] == ')' ? "" : "...");
+    r->d.hint = kit_str(r->hint);
+}
+
 static void set_position(report *r, const lite_where *where, int offset)
 {
     if (where->phase != TN_PHASE_PREPARE || !where->statement || !where->sql.ptr)
@@ -307,8 +332,12 @@ static void set_position(report *r, const lite_where *where, int offset)
     if (offset >= 0) {
         size_t at = lite_dialect_offset(where->statement, where->sql, (size_t)offset);
         r->d.position = (int32_t)tn__utf8_count(where->sql.ptr, at) + 1;
-        if (r->name[0] == '?' && tn_str_equal(r->d.sqlstate, TN__STR("42601")))
+        if (!tn_str_equal(r->d.sqlstate, TN__STR("42601")))
+            return;
+        if (r->name[0] == '?')
             name_placeholder(r, where->sql, at);
+        else if (r->name[0] == '(' && where->statement->kind == LITE_KIND_SCHEMA)
+            hint_default(r, where->sql, at);
     } else if (tn_str_equal(r->d.message, TN__STR("syntax error at end of input")))
         r->d.position = (int32_t)tn__utf8_count(where->sql.ptr, where->sql.len) + 1;
     else if (r->name[0])

@@ -61,6 +61,37 @@ static void texts(void **state)
     }
 }
 
+/* PostgreSQL takes a call without parentheses around it. */
+static void calls_as_defaults(void **state)
+{
+    static const struct {
+        const char *sql;
+        const char *hint;
+    } cases[] = {
+        {"create table d (\"ä\" integer, b timestamptz not null default now(), c text)",
+         "write default (now()): SQLite wants parentheses around a call"},
+        {"create table d (b timestamptz DEFAULT /* x */ Now ( ))",
+         "write default (Now()): SQLite wants parentheses around a call"},
+        {"create table d (id uuid default gen_random_uuid() primary key)",
+         "write default (gen_random_uuid()): SQLite wants parentheses around a call"},
+        {"alter table t add column b text default lower('X')",
+         "write default (lower(...)): SQLite wants parentheses around a call"},
+        {"create table d (a integer, (b))", ""},
+        {"create table d (a integer default 1 (b))", ""},
+        {"select default now()", ""},
+    };
+    lite_test *t = *state;
+
+    lite_test_open(t);
+    (void)lite_q(t, "create table t (a integer)");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        lite_fails(t, cases[i].sql, "42601");
+        if (strcmp(t->err.hint, cases[i].hint) != 0)
+            fail_msg("%s: \"%s\"", cases[i].sql, t->err.hint);
+    }
+    (void)lite_q(t, "create table d (id uuid default (gen_random_uuid()), b text default (now()))");
+}
+
 static void violates(lite_test *t, const char *sql, const char *sqlstate, const char *table,
                      const char *constraint)
 {
@@ -295,10 +326,19 @@ static void schema_changed_by_another(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(texts),        TEST(unique_keys),        TEST(duplicates_below_an_index),
-        TEST(primary_keys), TEST(long_names),         TEST(not_null),
-        TEST(checks),       TEST(foreign_keys),       TEST(deferred_foreign_keys),
-        TEST(triggers),     TEST(nothing_is_applied), TEST(schema_changed_by_another),
+        TEST(texts),
+        TEST(calls_as_defaults),
+        TEST(unique_keys),
+        TEST(duplicates_below_an_index),
+        TEST(primary_keys),
+        TEST(long_names),
+        TEST(not_null),
+        TEST(checks),
+        TEST(foreign_keys),
+        TEST(deferred_foreign_keys),
+        TEST(triggers),
+        TEST(nothing_is_applied),
+        TEST(schema_changed_by_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
