@@ -21,7 +21,7 @@
 #include "postgres/types.h"
 
 enum {
-    PG_NAME_SIZE = 36,        /* "tn_", 32 hexadecimal digits, NUL */
+    PG_NAME_SIZE = 48,        /* "tn_", 32 hexadecimal digits, "_" and a number, NUL */
     PG_BATCH_ROWS = 256,      /* rows of a buffered answer that are decoded at once */
     PG_STREAM_RESULTS = 6,    /* handed over at once: malloc() keeps seven of a size at hand */
     PG_CHUNK_ROWS = 64,       /* of a result, where libpq has such */
@@ -55,8 +55,13 @@ extern const tn_driver_option pg_options[];
 /* The name of a statement that was closed here and may still be on the server. */
 typedef struct pg_doomed {
     char name[PG_NAME_SIZE];
-    bool stale; /* there, but its plan no longer fits */
+    bool stale;   /* there, but its plan no longer fits */
+    bool perhaps; /* nobody saw whether it was made */
+    bool sent;    /* its DEALLOCATE is on its way */
 } pg_doomed;
+
+/* Does SQL know our statements by the names given here? Some poolers give them others. */
+typedef enum pg_names { PG_NAMES_UNKNOWN = 0, PG_NAMES_KNOWN, PG_NAMES_HIDDEN } pg_names;
 
 /* Reused for every execute, so that a warm call allocates nothing. */
 typedef struct pg_encoder {
@@ -85,6 +90,7 @@ struct tn_driver_conn {
     tn_driver_stmt *stmts;
     pg_doomed *doomed;
     size_t n_doomed, doomed_capacity;
+    uint8_t names; /* pg_names */
     pg_type_cache types;
     pg_encoder encoder;
     tn_driver_cursor *spare;

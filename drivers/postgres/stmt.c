@@ -2,8 +2,10 @@
 /*
  * Prepared statements. Their names are derived from their text, so "already exists" means the same
  * statement, whoever made it. A statement that is closed here is told to the server with the next
- * one that is prepared outside a transaction: a DEALLOCATE that fails would end a transaction.
+ * one that is prepared. A DEALLOCATE that fails would end a transaction, so within one only those
+ * go that are certain to be there.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,18 +30,14 @@ static pg_doomed *find_doomed(tn_driver_conn *conn, const char *name)
     return NULL;
 }
 
-static void forget_doomed(tn_driver_conn *conn, pg_doomed *entry)
-{
-    *entry = conn->doomed[--conn->n_doomed];
-}
-
 /* Without memory the statement stays on the server until the connection ends. */
-static void doom(tn_driver_conn *conn, const char *name, bool stale)
+static void doom(tn_driver_conn *conn, const char *name, bool stale, bool perhaps)
 {
     pg_doomed *entry = find_doomed(conn, name);
 
     if (entry) {
         entry->stale = entry->stale || stale;
+        entry->perhaps = perhaps;
         return;
     }
     if (conn->n_doomed == conn->doomed_capacity) {
@@ -51,8 +49,34 @@ static void doom(tn_driver_conn *conn, const char *name, bool stale)
         conn->doomed_capacity = capacity;
     }
     entry = &conn->doomed[conn->n_doomed++];
+    *entry = (pg_doomed){.stale = stale, .perhaps = perhaps};
     memcpy(entry->name, name, PG_NAME_SIZE);
-    entry->stale = stale;
+}
+
+/* After a round trip: what it deallocated is gone, or nobody knows. */
+static void settle_doomed(tn_driver_conn *conn, bool done)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < conn->n_doomed; i++) {
+        pg_doomed entry = conn->doomed[i];
+        if (entry.sent && done)
+            continue;
+        entry.perhaps = entry.perhaps || entry.sent;
+        entry.sent = false;
+        conn->doomed[kept++] = entry;
+    }
+    conn->n_doomed = kept;
+}
+
+static bool may_deallocate(const tn_driver_conn *conn, const pg_doomed *entry,
+                           PGTransactionStatusType txn)
+{
+    switch (txn) {
+    case PQTRANS_IDLE: return true;
+    case PQTRANS_INTRANS: return conn->names == PG_NAMES_KNOWN && !entry->perhaps;
+    default: return false;
+    }
 }
 
 void pg_forget_statements(tn_driver_conn *conn)
@@ -81,35 +105,53 @@ static void trip_clear(trip *t)
     t->parse_error = t->described = t->describe_error = NULL;
 }
 
-static int send_deallocate(tn_driver_conn *conn, const char *name)
+static int send_deallocate(tn_driver_conn *conn, trip *t, pg_doomed *entry)
 {
-    char sql[16 + PG_NAME_SIZE] = "DEALLOCATE ";
+    char sql[16 + PG_NAME_SIZE];
 
-    strcat(sql, name);
-    int sent = PQsendQueryParams(conn->pg, sql, 0, NULL, NULL, NULL, NULL, 0) &&
-               PQpipelineSync(conn->pg);
+    snprintf(sql, sizeof(sql), "DEALLOCATE %s", entry->name);
+    if (!PQsendQueryParams(conn->pg, sql, 0, NULL, NULL, NULL, NULL, 0))
+        return 0;
+    entry->sent = true;
+    t->first++;
+    int sent = PQpipelineSync(conn->pg);
     conn->syncs += sent ? 1 : 0;
     return sent;
 }
 
-/* Closed statements go first, each in a transaction of its own, since one may be unknown. Within a
- * transaction only the one that is in the way goes, which is known to be there. */
+/* Asked once, and only by a transaction that leaves many behind: does a DEALLOCATE reach them? */
+static int send_question(tn_driver_conn *conn, trip *t)
+{
+    static const char question[] = "select 1 from pg_catalog.pg_prepared_statements"
+                                   " where name operator(pg_catalog.=) '%s'";
+    char sql[sizeof(question) + PG_NAME_SIZE];
+    size_t i = 0;
+
+    while (i < conn->n_doomed && conn->doomed[i].perhaps)
+        i++;
+    if (i == conn->n_doomed)
+        return 1;
+    snprintf(sql, sizeof(sql), question, conn->doomed[i].name);
+    t->first++;
+    return PQsendQueryParams(conn->pg, sql, 0, NULL, NULL, NULL, NULL, 0);
+}
+
+/* Closed statements go first, each in a sync of its own, since one may be unknown. */
 static int send_doomed(tn_driver_conn *conn, trip *t)
 {
     pg_doomed *own = find_doomed(conn, t->name);
-    bool idle = PQtransactionStatus(conn->pg) == PQTRANS_IDLE;
+    /* as it is before anything is sent */
+    PGTransactionStatusType txn = PQtransactionStatus(conn->pg);
 
-    if (own) {
-        if (!send_deallocate(conn, t->name))
+    if (txn == PQTRANS_INTRANS && conn->names == PG_NAMES_UNKNOWN &&
+        conn->n_doomed >= DOOMED_AT_ONCE)
+        return send_question(conn, t);
+    if (own && !send_deallocate(conn, t, own))
+        return 0;
+    for (size_t i = conn->n_doomed; i > 0 && t->first < DOOMED_AT_ONCE; i--) {
+        pg_doomed *entry = &conn->doomed[i - 1];
+        if (!entry->sent && may_deallocate(conn, entry, txn) && !send_deallocate(conn, t, entry))
             return 0;
-        forget_doomed(conn, own);
-        t->first++;
-    }
-    while (idle && conn->n_doomed && t->first < DOOMED_AT_ONCE) {
-        if (!send_deallocate(conn, conn->doomed[conn->n_doomed - 1].name))
-            return 0;
-        conn->n_doomed--;
-        t->first++;
     }
     return 1;
 }
@@ -128,7 +170,19 @@ static int send_trip(tn_driver_conn *conn, trip *t)
     return 1;
 }
 
-static void take_result(trip *t, size_t command, PGresult *result)
+/* What the commands before it tell. The mode of the answer that was read last still holds in a
+ * pipeline, so a row may come by itself. */
+static void learn_names(tn_driver_conn *conn, PGresult *result)
+{
+    ExecStatusType kind = PQresultStatus(result);
+
+    if (kind == PGRES_COMMAND_OK || PQntuples(result))
+        conn->names = PG_NAMES_KNOWN;
+    else if (kind == PGRES_TUPLES_OK && conn->names == PG_NAMES_UNKNOWN)
+        conn->names = PG_NAMES_HIDDEN;
+}
+
+static void take_result(tn_driver_conn *conn, trip *t, size_t command, PGresult *result)
 {
     size_t describe = t->first + (t->sql ? 1 : 0);
     bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
@@ -138,6 +192,8 @@ static void take_result(trip *t, size_t command, PGresult *result)
         place = good ? &t->described : &t->describe_error;
     else if (command == t->first && !good)
         place = &t->parse_error;
+    else if (command < t->first)
+        learn_names(conn, result);
     if (place && !*place)
         *place = result;
     else
@@ -161,7 +217,7 @@ static tn_status read_trip(tn_driver_conn *conn, trip *t, int64_t deadline_ns, t
             conn->syncs--;
             PQclear(result);
         } else {
-            take_result(t, command, result);
+            take_result(conn, t, command, result);
         }
     }
     if (!PQexitPipelineMode(conn->pg))
@@ -176,8 +232,13 @@ static tn_status make_trip(tn_driver_conn *conn, trip *t, int64_t deadline_ns, t
     tn_status status = pg_sent(conn, send_trip(conn, t), TN_PHASE_PREPARE, deadline_ns, err);
     if (status == TN_OK)
         status = read_trip(conn, t, deadline_ns, err);
-    if (status != TN_OK)
+    settle_doomed(conn, status == TN_OK);
+    if (status != TN_OK) {
         trip_clear(t);
+        /* The server may well finish what was given up here. */
+        if (t->name[0])
+            doom(conn, t->name, false, true);
+    }
     return status;
 }
 
@@ -201,7 +262,7 @@ static bool try_again(tn_driver_conn *conn, trip *t, const char *sql)
     if (t->parse_error && pg_has_sqlstate(t->parse_error, "42P05")) {
         t->sql = NULL; /* there already: the same statement */
     } else if (t->describe_error && pg_is_stale_plan(t->describe_error)) {
-        doom(conn, t->name, true);
+        doom(conn, t->name, true, false);
         t->sql = sql;
     } else if (t->describe_error && pg_has_sqlstate(t->describe_error, "26000")) {
         t->sql = sql;
@@ -213,11 +274,35 @@ static bool try_again(tn_driver_conn *conn, trip *t, const char *sql)
     return true;
 }
 
+/* Another handle for the same text may have been prepared anew under the same name. */
+static bool name_in_use(const tn_driver_conn *conn, const char *name)
+{
+    for (const tn_driver_stmt *stmt = conn->stmts; stmt; stmt = stmt->next)
+        if (!stmt->gone && strcmp(stmt->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* One that is in the way and cannot be told to go is left where it is: the same text takes the next
+ * name. */
+static void choose_name(tn_driver_conn *conn, tn_driver_stmt *stmt)
+{
+    const pg_doomed *own = stmt->name[0] ? find_doomed(conn, stmt->name) : NULL;
+
+    if (!own || may_deallocate(conn, own, PQtransactionStatus(conn->pg)))
+        return;
+    pg_statement_name(stmt->sql, stmt->name);
+    size_t base = strlen(stmt->name);
+    for (unsigned i = 1; find_doomed(conn, stmt->name) || name_in_use(conn, stmt->name); i++)
+        snprintf(stmt->name + base, sizeof(stmt->name) - base, "_%u", i);
+}
+
 static tn_status ask_server(tn_driver_conn *conn, tn_driver_stmt *stmt, int64_t deadline_ns,
                             PGresult **ret, tn_error *err)
 {
     trip t = {.name = stmt->name, .sql = stmt->sql.ptr};
 
+    choose_name(conn, stmt);
     for (int attempt = 1;; attempt++) {
         tn_status status = make_trip(conn, &t, deadline_ns, err);
         if (status != TN_OK)
@@ -230,6 +315,8 @@ static tn_status ask_server(tn_driver_conn *conn, tn_driver_stmt *stmt, int64_t 
         }
         if (attempt == ATTEMPTS || !try_again(conn, &t, stmt->sql.ptr)) {
             status = fail_prepare(conn, &t, err);
+            if (t.sql && t.name[0] && !t.parse_error)
+                doom(conn, t.name, false, true);
             trip_clear(&t);
             return status;
         }
@@ -396,7 +483,7 @@ static tn_status fill_stmt(tn_driver_stmt *stmt, int64_t deadline_ns, tn_error *
         status = take_description(stmt, described, err);
     PQclear(described);
     if (status != TN_OK && stmt->name[0])
-        doom(conn, stmt->name, false);
+        doom(conn, stmt->name, false, false);
     return status;
 }
 
@@ -470,15 +557,6 @@ void pg_describe(const tn_driver_stmt *stmt, tn_stmt_info *ret)
     memcpy(ret, &info, size);
 }
 
-/* Another handle for the same text may have been prepared anew under the same name. */
-static bool name_in_use(const tn_driver_conn *conn, const char *name)
-{
-    for (const tn_driver_stmt *stmt = conn->stmts; stmt; stmt = stmt->next)
-        if (!stmt->gone && strcmp(stmt->name, name) == 0)
-            return true;
-    return false;
-}
-
 void pg_stmt_close(tn_driver_stmt *stmt)
 {
     if (!stmt || --stmt->refs)
@@ -489,6 +567,6 @@ void pg_stmt_close(tn_driver_stmt *stmt)
         link = &(*link)->next;
     *link = stmt->next;
     if (stmt->name[0] && !stmt->gone && !conn->broken && !name_in_use(conn, stmt->name))
-        doom(conn, stmt->name, stmt->stale);
+        doom(conn, stmt->name, stmt->stale, false);
     free_stmt(stmt);
 }
