@@ -236,6 +236,46 @@ static void values_that_cannot_be_kept(void **state)
     refuses(t, (tn_value){.type = 99}, "0A000");
 }
 
+/* What the driver's README says of values that are not of their column's type, and of SQLite's own
+ * ways: a program that is written against it finds it so. */
+static void not_as_on_postgresql(void **state)
+{
+    lite_test *t = *state;
+    tn_value big = lite_int(70000), big_text = lite_text("70000"), nope = lite_text("nope");
+
+    lite_test_open(t);
+    (void)lite_q(t, "create table t (id integer primary key, a smallint, u uuid, v varchar(3), n "
+                    "numeric(5,2), d date)");
+    (void)LITE_QP(t, "insert into t (id, a, u) values (1, $1, $2)", big, nope);
+    (void)lite_q(t, "insert into t values (2, 70000, 'nope', 'abcdef', 123456.789, 'x')");
+    for (int id = 1; id <= 2; id++) {
+        char sql[64];
+        (void)snprintf(sql, sizeof sql, "select a from t where id = %d", id);
+        lite_fails(t, sql, "22003");
+        (void)snprintf(sql, sizeof sql, "select u from t where id = %d", id);
+        lite_fails(t, sql, "22P02");
+    }
+    lite_fails(t, "select d from t where id = 2", "22007");
+    lite_fails(t, "select n from t where id = 2", "22003");
+    assert_string_equal(lite_q(t, "select v from t where id = 2"), "abcdef\n");
+
+    /* Casts check at bind, before anything is stored. */
+    assert_int_equal(
+        lite_try(t, t->conn, "insert into t (a) values (cast($1 as smallint))", &big_text, 1),
+        TN_DATA);
+    assert_string_equal(t->err.sqlstate, "22003");
+    assert_int_equal(lite_try(t, t->conn, "insert into t (u) values (cast($1 as uuid))", &nope, 1),
+                     TN_DATA);
+    assert_string_equal(t->err.sqlstate, "22P02");
+    assert_string_equal(lite_q(t, "select count(*) from t"), "2\n");
+
+    assert_string_equal(lite_q(t, "select 1/0, 1 % 0"), "-|-\n");
+    assert_string_equal(lite_q(t, "select typeof(9223372036854775807 + 1)"), "real\n");
+    assert_string_equal(lite_q(t, "select x from (select 1 as x union all select null) order by x"),
+                        "-\n1\n");
+    assert_string_equal(lite_q(t, "select 'A' like 'a', 'Ä' like 'ä'"), "1|0\n");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, lite_test_begin, lite_test_end)
 
 int main(void)
@@ -246,6 +286,7 @@ int main(void)
         TEST(misfits),
         TEST(bound_values),
         TEST(values_that_cannot_be_kept),
+        TEST(not_as_on_postgresql),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
