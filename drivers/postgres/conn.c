@@ -61,7 +61,7 @@ static tn_status set_parameter(tn_driver_conn *conn, const char *name, const cha
     return status == TN_OK ? pg_finish(conn, TN_PHASE_CONNECT, deadline_ns, NULL, err) : status;
 }
 
-static bool reported_as(const tn_driver_conn *conn, const char *name, const char *start)
+bool pg_reported_as(const tn_driver_conn *conn, const char *name, const char *start)
 {
     const char *value = PQparameterStatus(conn->pg, name);
 
@@ -77,11 +77,49 @@ tn_status pg_session_setup(tn_driver_conn *conn, int64_t deadline_ns, tn_error *
 
     if (schema)
         status = set_parameter(conn, "search_path", schema, deadline_ns, err);
-    if (status == TN_OK && !reported_as(conn, "DateStyle", "ISO"))
+    if (status == TN_OK && !pg_reported_as(conn, "DateStyle", "ISO"))
         status = set_parameter(conn, "datestyle", "ISO", deadline_ns, err);
-    if (status == TN_OK && !reported_as(conn, "IntervalStyle", "postgres"))
+    if (status == TN_OK && !pg_reported_as(conn, "IntervalStyle", "postgres"))
         status = set_parameter(conn, "intervalstyle", "postgres", deadline_ns, err);
     return status;
+}
+
+/* Nobody reports that setting, so it is asked and set in one, once a connection; within a
+ * transaction, which may take it back, each time. */
+tn_status pg_want_digits(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    static const char sql[] =
+        "select pg_catalog.set_config('extra_float_digits', '1', false)"
+        " where pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4"
+        " operator(pg_catalog.<) 1";
+    PGTransactionStatusType txn = PQtransactionStatus(conn->pg);
+
+    if (conn->exact || txn == PQTRANS_INERROR)
+        return TN_OK;
+    pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
+    tn_status status = pg_command(conn, sql, TN_PHASE_EXECUTE, deadline_ns, NULL, err);
+    conn->exact = status == TN_OK && txn == PQTRANS_IDLE;
+    return status;
+}
+
+tn_status pg_check_encoding(tn_driver_conn *conn, bool ran, tn_error *err)
+{
+    if (PQclientEncoding(conn->pg) == conn->encoding)
+        return TN_OK;
+    bool applied = ran && PQtransactionStatus(conn->pg) == PQTRANS_IDLE;
+    conn->misencoded = true;
+    tn_diagnostic diagnostic = {
+        .size = sizeof(diagnostic),
+        .status = TN_UNSUPPORTED,
+        .phase = TN_PHASE_EXECUTE,
+        .outcome = applied ? TN_OUTCOME_APPLIED
+                   : ran   ? TN_OUTCOME_NONE
+                           : TN_OUTCOME_NOT_APPLIED,
+        .sqlstate = kit_str("0A000"),
+        .message = kit_str("client_encoding must stay UTF8"),
+        .hint = kit_str("set it back, or reset client_encoding"),
+    };
+    return conn->host->fail(err, &diagnostic);
 }
 
 static void drop_notifications(tn_driver_conn *conn)
@@ -99,6 +137,7 @@ static const char clean[] = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET
 
 static tn_status reset_session(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
+    conn->exact = false;
     pg_expect(conn, TN_OUTCOME_NONE);
     tn_status status = pg_command(conn, clean, TN_PHASE_NONE, deadline_ns, NULL, err);
     if (status == TN_OK && conn->dirty_statements)
@@ -118,6 +157,11 @@ tn_status pg_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
     tn_status status = pg_ready(conn, TN_PHASE_NONE, err);
 
+    if (status == TN_OK && (conn->misencoded || PQclientEncoding(conn->pg) != conn->encoding)) {
+        conn->broken = true;
+        return kit_fail(conn->host, err, TN_UNSUPPORTED, TN_PHASE_NONE, "0A000",
+                        "client_encoding was changed: the connection is not used again");
+    }
     if (status == TN_OK && PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
         status = pg_rollback(conn, deadline_ns, err);
     if (status == TN_OK && conn->dirty)

@@ -196,7 +196,8 @@ tn_status pg_cursor_advance(tn_driver_cursor *cursor, int64_t deadline_ns, tn_er
             return status;
         if (!result) {
             ended(cursor);
-            return TN_OK;
+            /* what a statement set is reported behind its tag */
+            return pg_check_encoding(conn, true, err);
         }
         switch (PQresultStatus(result)) {
         case PGRES_SINGLE_TUPLE:
@@ -246,6 +247,7 @@ static void set_expectation(tn_driver_stmt *stmt)
         pg_expect(conn, TN_OUTCOME_IN_DOUBT);
     conn->committing = inside && stmt->commits;
     conn->dirty = conn->dirty || stmt->changes;
+    conn->exact = conn->exact && !stmt->changes;
     conn->dirty_statements = conn->dirty_statements || (stmt->changes & PG_CHANGES_STATEMENTS);
 }
 
@@ -359,6 +361,17 @@ static tn_status first_result(tn_driver_cursor *cursor, int64_t deadline_ns, tn_
     return status;
 }
 
+/* "-1 2:00:00" of that style is minus two hours, of the others plus: not to be told by the text. */
+static tn_status check_intervals(tn_driver_conn *conn, tn_error *err)
+{
+    const char *value = PQparameterStatus(conn->pg, "IntervalStyle");
+
+    if (!value || strcmp(value, "sql_standard") != 0)
+        return TN_OK;
+    return kit_fail(conn->host, err, TN_UNSUPPORTED, TN_PHASE_EXECUTE, "0A000",
+                    "the session's IntervalStyle is %s; set it to postgres", value);
+}
+
 tn_status pg_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_params, uint32_t flags,
                      int64_t deadline_ns, tn_driver_cursor **ret, tn_error *err)
 {
@@ -370,6 +383,13 @@ tn_status pg_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_para
         status = pg_prepare_again(stmt, deadline_ns, err);
     if (status == TN_OK && stmt->stale)
         return stale(conn, err);
+    /* Only what may set it back is run. */
+    if (status == TN_OK && !stmt->changes)
+        status = pg_check_encoding(conn, false, err);
+    if (status == TN_OK && stmt->intervals)
+        status = check_intervals(conn, err);
+    if (status == TN_OK && stmt->digits)
+        status = pg_want_digits(conn, deadline_ns, err);
     if (status == TN_OK)
         status = pg_encode(stmt, params, n_params, err);
     if (status != TN_OK)
@@ -393,6 +413,34 @@ tn_status pg_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_para
 
 /* ---- fetch ----------------------------------------------------------------------------------- */
 
+/* The setting that makes the text of such a value unreadable; NULL: none does. */
+static const char *odd_style(const tn_driver_conn *conn, const pg_type *type)
+{
+    int kind = type->type == TN_TYPE_ARRAY ? type->element : type->type;
+    const char *intervals = PQparameterStatus(conn->pg, "IntervalStyle");
+
+    switch (kind) {
+    case TN_TYPE_DATE:
+    case TN_TYPE_TIMESTAMP:
+    case TN_TYPE_TIMESTAMPTZ: return pg_reported_as(conn, "DateStyle", "ISO") ? NULL : "DateStyle";
+    case TN_TYPE_INTERVAL:
+        return !intervals || strcmp(intervals, "postgres") == 0 ? NULL : "IntervalStyle";
+    default: return NULL;
+    }
+}
+
+static tn_status fail_style(tn_driver_cursor *cursor, size_t column, const char *style,
+                            tn_error *err)
+{
+    tn_driver_conn *conn = cursor->conn;
+    const char *value = PQparameterStatus(conn->pg, style);
+
+    return kit_fail(conn->host, err, TN_UNSUPPORTED, TN_PHASE_FETCH, "0A000",
+                    "column \"%.64s\": the session's %s is %.32s; set it to %s",
+                    cursor->stmt->columns[column].name, style, value ? value : "not known",
+                    strcmp(style, "DateStyle") == 0 ? "ISO" : "postgres");
+}
+
 static tn_status fail_value(tn_driver_cursor *cursor, size_t column, pg_decoded why, tn_error *err)
 {
     const tn_host *host = cursor->conn->host;
@@ -412,6 +460,11 @@ static tn_status fail_value(tn_driver_cursor *cursor, size_t column, pg_decoded 
     case PG_MALFORMED:
     case PG_DECODED: break;
     }
+    const char *style = cursor->stmt->text
+                            ? odd_style(cursor->conn, &cursor->stmt->column_types[column])
+                            : NULL;
+    if (style)
+        return fail_style(cursor, column, style, err);
     return kit_fail(host, err, TN_PROTOCOL, TN_PHASE_FETCH, "08P01",
                     "column \"%.64s\": what the server sent is not a value of type %.64s", c->name,
                     c->type_name);

@@ -90,7 +90,10 @@ struct tn_driver_conn {
     tn_driver_stmt *stmts;
     pg_doomed *doomed;
     size_t n_doomed, doomed_capacity;
-    uint8_t names; /* pg_names */
+    uint8_t names;   /* pg_names */
+    bool exact;      /* extra_float_digits was looked after */
+    bool misencoded; /* client_encoding was changed: not for the next user */
+    int encoding;    /* libpq's number of UTF8 */
     pg_type_cache types;
     pg_encoder encoder;
     tn_driver_cursor *spare;
@@ -155,6 +158,11 @@ tn_conn_state pg_state(const tn_driver_conn *conn);
 void pg_info(tn_driver_conn *conn, tn_conn_info *ret);
 /* What every session has set: search_path, formats that text answers rely on. */
 tn_status pg_session_setup(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+/* Text answers give every digit from here on. */
+tn_status pg_want_digits(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+bool pg_reported_as(const tn_driver_conn *conn, const char *name, const char *start);
+/* Is client_encoding what it was set to? What is in another one cannot be read as text. */
+tn_status pg_check_encoding(tn_driver_conn *conn, bool ran, tn_error *err);
 void pg_describe_endpoint(tn_driver_conn *conn);
 
 /* cancel.c */
@@ -182,6 +190,8 @@ struct tn_driver_stmt {
     bool stale;      /* its description no longer holds: the host has to prepare it anew */
     bool gone;       /* not on the server any more */
     bool text;       /* some column's binary form is not understood: answers come as text */
+    bool digits;     /* and hold numbers that extra_float_digits may cut */
+    bool intervals;  /* and hold intervals, whose text may mean two things */
     uint8_t changes; /* pg_changes */
     bool commits;    /* ends a transaction for good */
     char name[PG_NAME_SIZE];

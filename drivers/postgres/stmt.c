@@ -403,6 +403,18 @@ static bool take_param(tn_driver_stmt *stmt, const PGresult *described, int i)
     return true;
 }
 
+/* Numbers in it are printed with as many digits as the session asks for. */
+static bool prints_floats(const pg_type *type)
+{
+    enum { POINT = 600, POLYGON = 604, LINE = 628, CIRCLE = 718, FIRST_MADE_HERE = 16384 };
+
+    if (type->wire != PG_WIRE_UNKNOWN)
+        return type->wire == PG_WIRE_FLOAT4 || type->wire == PG_WIRE_FLOAT8 ||
+               type->element_wire == PG_WIRE_FLOAT4 || type->element_wire == PG_WIRE_FLOAT8;
+    return (type->oid >= POINT && type->oid <= POLYGON) || type->oid == LINE ||
+           type->oid == CIRCLE || type->oid >= FIRST_MADE_HERE;
+}
+
 static tn_status take_description(tn_driver_stmt *stmt, const PGresult *described, tn_error *err)
 {
     size_t params = (size_t)PQnparams(described), columns = (size_t)PQnfields(described);
@@ -420,6 +432,12 @@ static tn_status take_description(tn_driver_stmt *stmt, const PGresult *describe
         taken = taken && take_column(stmt, described, (int)i);
     if (!taken)
         return kit_nomem(stmt->conn->host, err, TN_PHASE_PREPARE);
+    for (size_t i = 0; stmt->text && i < columns; i++) {
+        const pg_type *type = &stmt->column_types[i];
+        stmt->digits = stmt->digits || prints_floats(type);
+        stmt->intervals = stmt->intervals || type->wire == PG_WIRE_INTERVAL ||
+                          type->element_wire == PG_WIRE_INTERVAL;
+    }
     stmt->info.params = stmt->params;
     stmt->info.n_params = params;
     stmt->info.columns = stmt->columns;

@@ -205,6 +205,69 @@ static void reset_undoes_what_was_changed(void **state)
     session_close(&s);
 }
 
+static void another_encoding_is_refused(void **state)
+{
+    static const char *const changes[] = {
+        "set client_encoding = 'LATIN1'",
+        "select set_config('client_encoding', 'LATIN1', false)",
+        "do $$ begin perform set_config('client_encoding', 'LATIN1', false); end $$",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        session s;
+        session_open(&s, NULL, NULL);
+        assert_int_equal(run(&s, changes[i]), TN_UNSUPPORTED);
+        assert_string_equal(s.err.sqlstate, "0A000");
+        assert_string_equal(s.err.message, "client_encoding must stay UTF8");
+        assert_int_equal(run(&s, "select chr(233)"), TN_UNSUPPORTED);
+        must(&s, "set client_encoding = 'UTF8'");
+        assert_string_equal(ask(&s, "select chr(233)"), "\xc3\xa9");
+        assert_int_equal(PG->conn->reset(s.conn, soon(), &s.err), TN_UNSUPPORTED);
+        assert_state(&s, TN_CONN_BROKEN);
+        session_close(&s);
+    }
+}
+
+static void text_answers_do_not_hang_on_settings(void **state)
+{
+    static const char sql[] = "select 0.1::float8 + 0.2::float8, '10.0.0.1'::inet";
+    tn_txn_request request = {.size = sizeof(request)};
+    session s;
+
+    (void)state;
+    session_open(&s, NULL, NULL);
+    must(&s, "set extra_float_digits = 0");
+    assert_string_equal(ask(&s, sql), "0.30000000000000004");
+    int waits = s.host.waits;
+    tn_driver_stmt *stmt = prepare(&s, sql);
+    int prepared = s.host.waits - waits;
+    assert_int_equal(run_stmt(&s, stmt, NULL, 0, 0, NULL), TN_OK);
+    assert_true(s.host.waits - waits - prepared <= 1); /* asked once */
+    PG->stmt->close(stmt);
+    must(&s, "set extra_float_digits = -3");
+    assert_int_equal(PG->txn->begin(s.conn, &request, soon(), &s.err), TN_OK);
+    assert_string_equal(ask(&s, sql), "0.30000000000000004");
+    assert_int_equal(PG->txn->rollback(s.conn, soon(), &s.err), TN_OK);
+    assert_string_equal(ask(&s, sql), "0.30000000000000004");
+    assert_string_equal(ask(&s, "select point(0.1::float8 + 0.2::float8, 1)"),
+                        "(0.30000000000000004,1)");
+    /* where it cannot be read, the setting is named */
+    must(&s, "set datestyle = 'German'");
+    assert_int_equal(run(&s, "select date '2026-11-23', '10.0.0.1'::inet"), TN_UNSUPPORTED);
+    assert_string_equal(s.err.sqlstate, "0A000");
+    assert_non_null(strstr(s.err.message, "the session's DateStyle is German"));
+    must(&s, "set datestyle = 'SQL, DMY'");
+    assert_int_equal(run(&s, "select date '2026-11-12', '10.0.0.1'::inet"), TN_UNSUPPORTED);
+    must(&s, "set datestyle = 'ISO'");
+    must(&s, "set intervalstyle = 'sql_standard'");
+    assert_int_equal(run(&s, "select interval '-1 day -02:00', '10.0.0.1'::inet"), TN_UNSUPPORTED);
+    assert_non_null(strstr(s.err.message, "the session's IntervalStyle is sql_standard"));
+    assert_int_equal(PG->conn->reset(s.conn, soon(), &s.err), TN_OK);
+    must(&s, "select date '2026-11-23', interval '1 day', '10.0.0.1'::inet");
+    session_close(&s);
+}
+
 /* Nothing was changed, so nothing is asked. */
 static void a_clean_reset_costs_nothing(void **state)
 {
@@ -266,6 +329,8 @@ int main(void)
         cmocka_unit_test(a_silent_host_is_passed_over),
         cmocka_unit_test(the_schema_is_the_search_path),
         cmocka_unit_test(reset_undoes_what_was_changed),
+        cmocka_unit_test(another_encoding_is_refused),
+        cmocka_unit_test(text_answers_do_not_hang_on_settings),
         cmocka_unit_test(a_clean_reset_costs_nothing),
         cmocka_unit_test(notices_go_to_the_log),
         cmocka_unit_test(an_idle_session_that_was_ended_is_noticed),
