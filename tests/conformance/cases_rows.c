@@ -102,7 +102,7 @@ static void closed_in_the_middle_of_a_transaction(fixture *f)
 
     exec(f, tx, "create table {t} (n integer)", NULL);
     exec(f, tx, "insert into {t} values (1)", NULL);
-    tn_rows *rows = query(f, tx, hundred_thousand, NULL);
+    tn_rows *rows = query(f, tx, COUNT_TO("20000") "select n from s", NULL);
     next(f, rows);
     close_rows(f, rows);
     exec(f, tx, "insert into {t} values (2)", NULL);
