@@ -33,6 +33,7 @@ static const struct {
     {TN_CAP_PERSISTENT, "persistent"},
     {TN_CAP_CONSTRAINT_NAMES, "constraint-names"},
     {TN_CAP_TRANSACTIONS, "transactions"},
+    {TN_CAP_REMOTE, "remote"},
 };
 enum { N_CAPABILITIES = sizeof(capabilities) / sizeof(capabilities[0]) };
 

@@ -50,6 +50,7 @@ static const char *sample(tn__option_id id)
     switch (id) {
     case TN__OPT_URL: return "sqlite::memory:";
     case TN__OPT_URL_FILE: return "/run/secrets/database_url";
+    case TN__OPT_REPLICA_URL: return "postgresql://reader@replica/db";
     case TN__OPT_LOG_LEVEL: return "error";
     default: return tn__options[id].default_value ? tn__options[id].default_value : "";
     }

@@ -26,6 +26,17 @@ const tn_option tn__options[TN__OPT_COUNT] = {
             .help = "A file that holds the URL, in the place of DATABASE_URL; writable by nobody "
                     "else.",
         },
+    [TN__OPT_REPLICA_URL] =
+        {
+            .name = "replica_url",
+            .environment = "DATABASE_REPLICA_URL",
+            .unit = "",
+            .kind = TN_OPTION_URL,
+            .secret = true,
+            .help =
+                "A read-only copy of the database, which takes read-only transactions; while it "
+                "is away, DATABASE_URL does.",
+        },
     [TN__OPT_CONNECTION_TIMEOUT] =
         {
             .name = "connection_timeout",
@@ -103,6 +114,31 @@ const tn_option tn__options[TN__OPT_COUNT] = {
             .most = DAY_MS,
             .help = "How long a call may take that sets no deadline of its own; 0 for ever.",
         },
+    [TN__OPT_CANCEL_TIMEOUT] =
+        {
+            .name = "cancel_timeout",
+            .environment = "DB_CANCEL_TIMEOUT",
+            .default_value = "100",
+            .unit = "ms",
+            .kind = TN_OPTION_INTEGER,
+            .least = 1,
+            .most = HOUR_MS,
+            .help = "How long ending a statement whose deadline has passed may take, before its "
+                    "connection is given up.",
+        },
+    [TN__OPT_LEAK_TIMEOUT] =
+        {
+            .name = "leak_timeout",
+            .environment = "DB_LEAK_TIMEOUT",
+            .default_value = "60000",
+            .unit = "ms",
+            .kind = TN_OPTION_INTEGER,
+            .least = 0,
+            .most = DAY_MS,
+            .help =
+                "A connection that is not given back for so long is reported in the log (warn); "
+                "0 never.",
+        },
     [TN__OPT_CONNECT_RETRIES] =
         {
             .name = "connect_retries",
@@ -153,6 +189,39 @@ const tn_option tn__options[TN__OPT_COUNT] = {
             .kind = TN_OPTION_CHOICE,
             .choices = "off|error|warn|info|query|debug",
             .help = "What is logged; without it APP_ENV decides.",
+        },
+    [TN__OPT_LOG_COMPONENTS] =
+        {
+            .name = "log_components",
+            .environment = "DB_LOG_COMPONENTS",
+            .default_value = "all",
+            .unit = "",
+            .kind = TN_OPTION_TEXT,
+            .most = 255,
+            .help =
+                "Whose lines are logged: all, or names with commas between; -name leaves one out "
+                "(all,-pool).",
+        },
+    [TN__OPT_LOG_VALUES] =
+        {
+            .name = "log_values",
+            .environment = "DB_LOG_VALUES",
+            .default_value = "off",
+            .unit = "",
+            .kind = TN_OPTION_BOOLEAN,
+            .help =
+                "Whether the log of queries shows the values of arguments, not only their types.",
+        },
+    [TN__OPT_SLOW_QUERY] =
+        {
+            .name = "slow_query",
+            .environment = "DB_SLOW_QUERY",
+            .default_value = "1000",
+            .unit = "ms",
+            .kind = TN_OPTION_INTEGER,
+            .least = 0,
+            .most = DAY_MS,
+            .help = "A statement that took so long is logged (warn); 0 never.",
         },
     [TN__OPT_APP_ENV] =
         {

@@ -105,6 +105,8 @@ static tn_status check_pairs(const char *path, const tn__driver *driver, tn_erro
         return refuse(err, path, "says that it has savepoints, but txn.savepoint is missing");
     if (txn->savepoint && (!txn->release || !txn->rollback_to))
         return refuse(err, path, "txn.savepoint without txn.release and txn.rollback_to");
+    if (!txn->identify != !txn->outcome)
+        return refuse(err, path, "txn needs identify and outcome together");
     if (driver->batch.size && !driver->batch.run)
         return refuse(err, path, "table batch without batch.run");
     if (driver->bulk.size && (!driver->bulk.open || !driver->bulk.write || !driver->bulk.finish ||

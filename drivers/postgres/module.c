@@ -7,7 +7,8 @@
 #define CAPABILITIES                                                                         \
     (TN_CAP_SQL | TN_CAP_SAVEPOINTS | TN_CAP_STREAM | TN_CAP_CANCEL | TN_CAP_PARAM_TYPES |   \
      TN_CAP_COLUMN_TYPES | TN_CAP_NUMERIC_EXACT | TN_CAP_ARRAYS | TN_CAP_CONCURRENT_WRITES | \
-     TN_CAP_SCHEMAS | TN_CAP_PERSISTENT | TN_CAP_CONSTRAINT_NAMES | TN_CAP_TRANSACTIONS)
+     TN_CAP_SCHEMAS | TN_CAP_PERSISTENT | TN_CAP_CONSTRAINT_NAMES | TN_CAP_TRANSACTIONS |    \
+     TN_CAP_REMOTE)
 
 /* A text of its own a thread: the answer never changes, but who writes it first is not ordered. */
 static const char *client(void)

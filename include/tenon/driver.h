@@ -14,6 +14,9 @@
  *
  * HOW TO MOVE TO VERSION N
  *   1.0  the first one.
+ *   1.1  tn_txn_ops gained identify() and outcome(), tn_conn_info gained pooled, capabilities
+ * gained TN_CAP_REMOTE. Nothing that was there changed: rebuild, and set the bit if connecting goes
+ *        over a network.
  *
  * WORDS. Each operation's comment opens with Mandatory:, Optional: or Optional with default:.
  *
@@ -162,6 +165,8 @@ typedef struct tn_conn_info {
     bool encrypted;
     bool read_only;
     /* minor 0 ends here */
+    bool pooled; /* a pooler stands between, which may give each transaction another session */
+    /* minor 1 ends here */
 } tn_conn_info;
 
 typedef struct tn_conn_ops {
@@ -295,6 +300,8 @@ typedef struct tn_cursor_ops {
     /* minor 0 ends here */
 } tn_cursor_ops;
 
+enum { TN_TXN_ID_SIZE = 48 };
+
 typedef struct tn_txn_request {
     size_t size;
     tn_isolation isolation;
@@ -325,6 +332,17 @@ typedef struct tn_txn_ops {
     tn_status (*rollback_to)(tn_driver_conn *conn, uint32_t level, int64_t deadline_ns,
                              tn_error *err);
     /* minor 0 ends here */
+
+    /* Optional, both together. identify(): no I/O, in any state, also a broken one: writes the name
+     * under which the server knows the transaction whose COMMIT was sent last, with a NUL, "" when
+     * it has none (it wrote nothing, or nobody asked in time). At most TN_TXN_ID_SIZE bytes. */
+    void (*identify)(const tn_driver_conn *conn, char *buf, size_t size);
+    /* On another connection, in state TN_CONN_IDLE: what became of the transaction of that name.
+     * TN_OUTCOME_IN_DOUBT: it is still under way, ask again; TN_OUTCOME_NONE: the server no longer
+     * knows. */
+    tn_status (*outcome)(tn_driver_conn *conn, tn_str id, int64_t deadline_ns,
+                         tn_outcome *ret_outcome, tn_error *err);
+    /* minor 1 ends here */
 } tn_txn_ops;
 
 /* ---- optional tables: their place in the ABI; not yet called by this host -------------------- */
@@ -411,6 +429,9 @@ typedef struct tn_catalog_ops {
 #define TN_CAP_PERSISTENT        (UINT64_C(1) << 10) /* data outlives the connection */
 #define TN_CAP_CONSTRAINT_NAMES  (UINT64_C(1) << 11) /* errors name the constraint */
 #define TN_CAP_TRANSACTIONS      (UINT64_C(1) << 12) /* rollback undoes */
+/* Connecting waits for somebody else (a network, a name server): the host does it on a thread of
+ * its own, so that no caller waits beyond its deadline. */
+#define TN_CAP_REMOTE (UINT64_C(1) << 13)
 
 struct tn_driver_module {
     uint64_t magic; /* TN_DRIVER_MAGIC */

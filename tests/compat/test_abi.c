@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The binary contract, ABI 1.0, on 64-bit Linux, as literals: a struct that changes its shape makes
+ * The binary contract, ABI 1.1, on 64-bit Linux, as literals: a struct that changes its shape makes
  * this fail before it makes somebody's driver crash. Within a major, fields are only added at the
  * end: then only a SIZE line changes and lines are added. Anything else is a new major (driver.h,
  * "how to move to version N").
@@ -106,6 +106,7 @@ static void layout_of_tn_conn_info(void **state)
     AT(tn_conn_info, verified, 40);
     AT(tn_conn_info, encrypted, 41);
     AT(tn_conn_info, read_only, 42);
+    AT(tn_conn_info, pooled, 43);
 }
 
 static void layout_of_tn_conn_ops(void **state)
@@ -191,7 +192,7 @@ static void layout_of_tn_txn_request(void **state)
 static void layout_of_tn_txn_ops(void **state)
 {
     (void)state;
-    SIZE(tn_txn_ops, 56);
+    SIZE(tn_txn_ops, 72);
     AT(tn_txn_ops, size, 0);
     AT(tn_txn_ops, begin, 8);
     AT(tn_txn_ops, commit, 16);
@@ -199,6 +200,9 @@ static void layout_of_tn_txn_ops(void **state)
     AT(tn_txn_ops, savepoint, 32);
     AT(tn_txn_ops, release, 40);
     AT(tn_txn_ops, rollback_to, 48);
+    AT(tn_txn_ops, identify, 56);
+    AT(tn_txn_ops, outcome, 64);
+    IS(TN_TXN_ID_SIZE, 48);
 }
 
 static void layout_of_tn_batch_item(void **state)
@@ -361,7 +365,8 @@ static void layout_of_error(void **state)
     AT(tn_error, constraint, 2100);
     AT(tn_error, internal_query, 2164);
     AT(tn_error, source, 2420);
-    AT(tn_error, reserved, 2548);
+    AT(tn_error, transaction, 2548);
+    AT(tn_error, reserved, 2596);
 }
 
 static void layout_of_rows(void **state)
@@ -517,6 +522,7 @@ static void values_of_capabilities(void **state)
     IS(TN_CAP_PERSISTENT, INT64_C(1) << 10);
     IS(TN_CAP_CONSTRAINT_NAMES, INT64_C(1) << 11);
     IS(TN_CAP_TRANSACTIONS, INT64_C(1) << 12);
+    IS(TN_CAP_REMOTE, INT64_C(1) << 13);
 }
 
 static void values_of_the_rest(void **state)
@@ -524,7 +530,7 @@ static void values_of_the_rest(void **state)
     (void)state;
     IS(TN_DRIVER_MAGIC, INT64_C(0x01726476726e6574));
     IS(TN_DRIVER_ABI_MAJOR, 1);
-    IS(TN_DRIVER_ABI_MINOR, 0);
+    IS(TN_DRIVER_ABI_MINOR, 1);
     IS(TN_DRIVER_STALE, 1000);
     IS(TN_WAIT_READ, 1);
     IS(TN_WAIT_WRITE, 2);

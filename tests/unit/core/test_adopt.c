@@ -110,10 +110,10 @@ static void the_head_is_checked(void **state)
     refused("magic number");
     setup(NULL);
     good.module.abi_major = 2;
-    refused("built for driver ABI 2.0, this library has 1.0; rebuild");
+    refused("built for driver ABI 2.1, this library has 1.1; rebuild");
     setup(NULL);
     good.module.abi_major = 0;
-    refused("built for driver ABI 0.0");
+    refused("built for driver ABI 0.1");
     setup(NULL);
     good.module.least_host_minor = TN_DRIVER_ABI_MINOR + 1;
     refused("needs driver ABI 1.1 or later");
@@ -322,6 +322,8 @@ static void a_shorter_table_has_no_later_slots(void **state)
     (void)state;
     for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
         for (size_t size = 16; size < tables[t].size; size += 8) {
+            if (t == 3 && size == offsetof(tn_txn_ops, identify))
+                break; /* all of minor 0 */
             tn_error err = TN_ERROR_INIT;
             tn__driver driver;
             setup(NULL);
@@ -344,6 +346,12 @@ static void a_shorter_table_has_no_later_slots(void **state)
     assert_null(driver.txn.rollback_to);
     assert_non_null(driver.txn.rollback);
     assert_int_equal(driver.txn.size, sizeof(tn_txn_ops));
+
+    setup(NULL);
+    good.txn.size = offsetof(tn_txn_ops, identify);
+    driver = adopted();
+    assert_null(driver.txn.identify);
+    assert_non_null(driver.txn.rollback_to);
 }
 
 /* A table of a later minor: what we do not know is not copied. */
