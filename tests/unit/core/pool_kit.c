@@ -50,6 +50,24 @@ uint64_t kit_destroyed(const tn_db *client, tn__why why)
     return n;
 }
 
+/* Upkeep sets the due time to none when it begins to look, and to a later one when it has. */
+void kit_look(tn_db *client)
+{
+    tn__pool *pool = tn__pool_of(client);
+    int64_t now = tn__now_ns(), due = 0;
+
+    pthread_mutex_lock(&pool->lock);
+    tn__upkeep_by(pool, now);
+    pthread_mutex_unlock(&pool->lock);
+    while (due <= now) {
+        const struct timespec pause = {.tv_nsec = 200000};
+        nanosleep(&pause, NULL);
+        pthread_mutex_lock(&pool->lock);
+        due = pool->upkeep_due_ns;
+        pthread_mutex_unlock(&pool->lock);
+    }
+}
+
 /* ---- borrowers ------------------------------------------------------------------------------- */
 
 static void *borrow(void *arg)

@@ -48,6 +48,9 @@ tn_db *kit_join_and_keep(borrower *b);
 /* The same on this thread; must go well. */
 tn_db *kit_acquire(tn_db *client);
 
+/* Has upkeep look, and returns when it has begun to sleep again. */
+void kit_look(tn_db *client);
+
 /* From now on lines are counted, down to this level; others are not written. */
 void kit_log_begin(tn_log_level level);
 void kit_log_end(void);
