@@ -77,13 +77,27 @@ static void *borrow(void *arg)
 
     b->status = tn_acquire(b->client, &b->session, &b->err);
     b->took_ms = (tn__now_ns() - start) / TN__NS_PER_MS;
+    if (b->keeps)
+        return NULL;
+    tn_release(b->session);
+    b->session = NULL;
     return NULL;
+}
+
+static void start(borrower *b, tn_db *client, bool keeps)
+{
+    *b = (borrower){.client = client, .keeps = keeps};
+    assert_int_equal(pthread_create(&b->thread, NULL, borrow, b), 0);
 }
 
 void kit_borrow(borrower *b, tn_db *client)
 {
-    *b = (borrower){.client = client};
-    assert_int_equal(pthread_create(&b->thread, NULL, borrow, b), 0);
+    start(b, client, true);
+}
+
+void kit_use(borrower *b, tn_db *client)
+{
+    start(b, client, false);
 }
 
 tn_db *kit_join_and_keep(borrower *b)

@@ -32,6 +32,7 @@ uint64_t kit_destroyed(const tn_db *client, tn__why why);
 /* One thread that takes a connection, and keeps it as a session when it gets one. */
 typedef struct borrower {
     tn_db *client;
+    bool keeps; /* what it gets, until it is joined */
     pthread_t thread;
     tn_db *session;
     tn_status status;
@@ -40,6 +41,8 @@ typedef struct borrower {
 } borrower;
 
 void kit_borrow(borrower *b, tn_db *client);
+/* One that gives it back at once. */
+void kit_use(borrower *b, tn_db *client);
 /* Waits for it; gives back what it got. */
 void kit_join(borrower *b);
 /* The same and keeps it. */

@@ -188,7 +188,7 @@ static void those_who_wait_are_served_when_the_server_is_back(void **state)
                               .sqlstate = "57P03",
                               .message = "starting up"});
     for (int i = 0; i < BORROWERS; i++)
-        kit_borrow(&borrowers[i], client);
+        kit_use(&borrowers[i], client);
     for (int i = 0; i < BORROWERS; i++)
         kit_join(&borrowers[i]);
     for (int i = 0; i < BORROWERS; i++)
@@ -207,7 +207,7 @@ static void attempts_are_few_and_one_at_a_time(void **state)
     open_empty("max_connections=8 pool_timeout=1000");
     mock_fail(m, refused);
     for (int i = 0; i < BORROWERS; i++)
-        kit_borrow(&borrowers[i], client);
+        kit_use(&borrowers[i], client);
     for (int i = 0; i < BORROWERS; i++)
         kit_join(&borrowers[i]);
     int64_t longest = 0;
@@ -238,7 +238,7 @@ static void one_attempt_tests_the_water(void **state)
     pthread_mutex_unlock(&pool()->lock);
     mock_fail(m, (mock_fault){.op = MOCK_OPEN, .times = 2, .wait = true});
     for (int i = 0; i < BORROWERS; i++)
-        kit_borrow(&borrowers[i], client);
+        kit_use(&borrowers[i], client);
     await_that(kit_stats(client).waiting == BORROWERS);
     assert_true(mock_await(m, 1));
     assert_int_equal(mock_count(m, MOCK_OPEN), 1);
@@ -295,7 +295,7 @@ static void a_wrong_password_fails_all_at_once_when_nothing_is_in_use(void **sta
     slow.wait = true;
     mock_fail(m, slow);
     for (int i = 0; i < BORROWERS; i++)
-        kit_borrow(&borrowers[i], client);
+        kit_use(&borrowers[i], client);
     await_that(kit_stats(client).waiting == BORROWERS);
     assert_true(mock_await(m, 4));
     mock_wake(m);
