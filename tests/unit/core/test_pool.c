@@ -441,19 +441,28 @@ static tn__pool *pool(void)
     return tn__pool_of(client);
 }
 
+/* The idle one was made, or used, so much earlier. */
+static void age_idle(int64_t made_s, int64_t used_s)
+{
+    pthread_mutex_lock(&pool()->lock);
+    pool()->lists[TN__SLOT_IDLE]->created_ns -= made_s * TN__NS_PER_S;
+    pool()->lists[TN__SLOT_IDLE]->idle_since_ns -= used_s * TN__NS_PER_S;
+    pthread_mutex_unlock(&pool()->lock);
+}
+
 static void one_that_lay_idle_is_asked_first(void **state)
 {
     (void)state;
     client = mock_open(m, "max_connections=2");
     tn_release(acquire());
     assert_int_equal(mock_count(m, MOCK_PING), 0);
-    pool()->lists[TN__SLOT_IDLE]->idle_since_ns -= 2 * TN__NS_PER_S;
+    age_idle(0, 2);
     tn_release(acquire());
     assert_int_equal(mock_count(m, MOCK_PING), 1);
     assert_int_equal(mock_count(m, MOCK_OPEN), 0);
     tn_release(acquire());
     assert_int_equal(mock_count(m, MOCK_PING), 1);
-    pool()->lists[TN__SLOT_IDLE]->idle_since_ns -= 2 * TN__NS_PER_S;
+    age_idle(0, 2);
     mock_fail(m, (mock_fault){.op = MOCK_PING, .status = TN_LOST, .sqlstate = "08006"});
     assert_status(tn_exec(client, "a", NULL, NULL, NULL), TN_OK);
     assert_int_equal(mock_count(m, MOCK_OPEN), 1);
@@ -466,12 +475,12 @@ static void one_that_is_too_old_is_replaced(void **state)
 {
     (void)state;
     client = mock_open(m, "max_connections=2 max_lifetime=60000");
-    pool()->lists[TN__SLOT_IDLE]->created_ns -= 70 * TN__NS_PER_S;
+    age_idle(70, 0);
     assert_status(tn_exec(client, "a", NULL, NULL, NULL), TN_OK);
     assert_int_equal(mock_count(m, MOCK_OPEN), 1);
     assert_int_equal(mock_count(m, MOCK_CLOSE), 1);
     /* The jitter takes off an eighth at most. */
-    pool()->lists[TN__SLOT_IDLE]->created_ns -= 50 * TN__NS_PER_S;
+    age_idle(50, 0);
     assert_status(tn_exec(client, "a", NULL, NULL, NULL), TN_OK);
     assert_int_equal(mock_count(m, MOCK_OPEN), 1);
 }
@@ -480,7 +489,7 @@ static void lifetime_zero_is_for_ever(void **state)
 {
     (void)state;
     client = mock_open(m, "max_connections=2 max_lifetime=0 idle_timeout=0");
-    pool()->lists[TN__SLOT_IDLE]->created_ns -= 1000000 * TN__NS_PER_S;
+    age_idle(1000000, 0);
     assert_status(tn_exec(client, "a", NULL, NULL, NULL), TN_OK);
     assert_int_equal(mock_count(m, MOCK_OPEN), 0);
 }

@@ -129,7 +129,7 @@ static tn_db *open_client(const char *url, bool with_replica)
     tn_config *config = tn_config_from_url(url, &err);
     tn_db *client = NULL;
 
-    if (config && tn_config_set(config, "pool_timeout", "50", &err) == TN_OK &&
+    if (config && tn_config_set(config, "pool_timeout", "5", &err) == TN_OK &&
         tn_config_set(config, "min_connections", "1", &err) == TN_OK &&
         (!with_replica || tn_config_set(config, "replica_url", url, &err) == TN_OK))
         client = tn_open(config, &err);
@@ -164,7 +164,7 @@ static void reload_and_watch(tn_db *client, const char *url)
 
     note("watch", tn_health_watch(client, NULL, NULL, NULL, &watch, &err));
     tn_config *config = tn_config_from_url(url, &err);
-    if (config)
+    if (config && tn_config_set(config, "pool_timeout", "5", &err) == TN_OK)
         note("reload", tn_reload(client, config, &err));
     tn_config_free(config);
     note("suspend", tn_suspend(client, 5000, &err));

@@ -83,9 +83,12 @@ static void *commit(void *arg)
 
 static bool closing(tn_db *client)
 {
-    tn_db *session;
+    tn__pool *pool = tn__pool_of(client);
 
-    return tn_acquire(client, &session, NULL) == TN_SHUTDOWN;
+    pthread_mutex_lock(&pool->lock);
+    bool closing = pool->closing;
+    pthread_mutex_unlock(&pool->lock);
+    return closing;
 }
 
 /* ---- phases ---------------------------------------------------------------------------------- */
