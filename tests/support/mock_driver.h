@@ -99,6 +99,8 @@ void mock_check_contract(mock *m);
 /* Statements that are not in the list have no parameters, no columns, and affect one row. */
 void mock_answers(mock *m, const mock_answer *answers, size_t count);
 void mock_fail(mock *m, mock_fault fault);
+/* At most 32 faults are kept; this forgets them. */
+void mock_forget_faults(mock *m);
 
 /* Lets one waiting call go on. Any thread. */
 void mock_wake(mock *m);

@@ -204,6 +204,13 @@ void mock_fail(mock *m, mock_fault fault)
     pthread_mutex_unlock(&m->lock);
 }
 
+void mock_forget_faults(mock *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->n_faults = 0;
+    pthread_mutex_unlock(&m->lock);
+}
+
 static void trace(mock *m, mock_op op, int64_t detail)
 {
     char word[64];

@@ -20,7 +20,7 @@
 #include "pool/pool.h"
 #include "support/mock_client.h"
 
-enum { THREADS = 64, WAITERS = 16, AWAIT_MS = 20000 };
+enum { THREADS = 64, WAITERS = 64, FAILURES = 10000, AWAIT_MS = 20000 };
 
 static mock *m;
 static tn_db *client;
@@ -432,6 +432,49 @@ static void one_that_was_given_up_is_closed(void **state)
     assert_int_equal(mock_open_connections(m), 0);
 }
 
+/* COMMIT and ROLLBACK fail in every way there is, and the connection goes or stays: no slot is
+ * lost. */
+static void failing_ends_lose_no_slot(void **state)
+{
+    static const struct {
+        tn_status status;
+        const char *sqlstate;
+        int to;
+    } ends[] = {
+        {TN_LOST, "08006", 0},
+        {TN_OUTCOME_UNKNOWN, "08007", 0},
+        {TN_SERIALIZATION, "40001", MOCK_TO(TN_CONN_IDLE)},
+        {TN_CONSTRAINT, "23503", MOCK_TO(TN_CONN_IDLE)},
+        {TN_LOCKED, "55P03", MOCK_TO(TN_CONN_IN_TXN)},
+        {TN_TIMEOUT, "57014", MOCK_TO(TN_CONN_BUSY)},
+        {TN_FAILED, "XX000", MOCK_TO(TN_CONN_FAILED)},
+    };
+    enum { ENDS = sizeof(ends) / sizeof(ends[0]) };
+    tn_error err = TN_ERROR_INIT;
+    tn_db *tx;
+
+    (void)state;
+    client = mock_open(m, "max_connections=2");
+    for (int i = 0; i < FAILURES; i++) {
+        if (i % 10 == 0) /* a script has room for some faults only */
+            mock_forget_faults(m);
+        assert_ok(tn_begin(client, NULL, &tx, &err), err);
+        mock_fail(m, (mock_fault){.op = i % 2 ? MOCK_ROLLBACK : MOCK_COMMIT,
+                                  .status = ends[i / 2 % ENDS].status,
+                                  .sqlstate = ends[i / 2 % ENDS].sqlstate,
+                                  .to = ends[i / 2 % ENDS].to});
+        if (i % 2)
+            (void)tn_rollback(tx, &err);
+        else
+            assert_status(tn_commit(tx, &err), ends[i / 2 % ENDS].status);
+        tn_pool_stats now = stats();
+        if (now.in_use || now.total != now.idle || now.total != mock_open_connections(m))
+            fail_msg("after %d: %u in use, %u idle of %u", i, now.in_use, now.idle, now.total);
+    }
+    mock_forget_faults(m);
+    assert_ok(tn_exec(client, "a", NULL, NULL, &err), err);
+}
+
 /* ---- time
  * ------------------------------------------------------------------------------------------------
  */
@@ -628,6 +671,7 @@ int main(void)
         TEST(a_broken_connection_is_not_used_again),
         TEST(one_that_cannot_be_reset_is_closed),
         TEST(one_that_was_given_up_is_closed),
+        TEST(failing_ends_lose_no_slot),
         TEST(one_that_lay_idle_is_asked_first),
         TEST(one_that_is_too_old_is_replaced),
         TEST(lifetime_zero_is_for_ever),
