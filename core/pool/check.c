@@ -51,7 +51,8 @@ static bool last_used_before(const tn__pool *pool, const tn__conn *conn, int64_t
 static void suspect(tn__pool *pool, int64_t since, bool silent)
 {
     pthread_mutex_lock(&pool->lock);
-    pool->suspect_ns = since;
+    if (since > pool->suspect_ns)
+        pool->suspect_ns = since;
     if (silent)
         tn__slot_close_idle(pool, last_used_before, since);
     pthread_mutex_unlock(&pool->lock);

@@ -126,7 +126,7 @@ static void connected(void *arg, tn__conn *conn, const tn_error *why)
             failed(pool, why);
     }
     tn__demand(pool);
-    tn__pool_changed(pool);
+    tn__slot_came_free(pool);
     pool->pins--;
     tn__pool_unlock_and_free(pool);
 }
@@ -265,5 +265,5 @@ void tn__demand_slot(tn__pool *pool)
     } else {
         tn__demand(pool);
     }
-    tn__pool_changed(pool);
+    tn__slot_came_free(pool);
 }

@@ -196,11 +196,11 @@ static void keep_connection(tn__pool *pool, tn__conn *conn, int64_t now)
         return;
     }
     tn__slot_move(pool, conn, TN__SLOT_LENT, TN__SLOT_IDLE);
+    tn__slot_came_free(pool);
     if (pool->idle_timeout_ns)
         tn__upkeep_by(pool, now + pool->idle_timeout_ns);
     if (pool->max_lifetime_ns)
         tn__upkeep_by(pool, tn__check_end_ns(pool, conn));
-    tn__pool_changed(pool);
 }
 
 static bool may_stay(const tn__pool *pool, const tn__conn *conn, bool clean, tn__why *ret_why)

@@ -140,6 +140,8 @@ void tn__pool_stats(tn__pool *pool, tn_pool_stats *ret);
 void tn__slot_move(tn__pool *pool, tn__conn *conn, tn__slot from, tn__slot to);
 void tn__slot_lend(tn__pool *pool, tn__conn *conn, tn__slot from, int64_t now_ns);
 uint32_t tn__slot_total(const tn__pool *pool);
+/* One is in use less: tells close and suspend. */
+void tn__slot_came_free(tn__pool *pool);
 /* Closes a connection in state CLOSING: takes the lock itself, and gives the slot on. */
 void tn__slot_close(tn__pool *pool, tn__conn *conn, tn__why why);
 /* Moves the idle connections that match to CLOSING and closes them. The lock is given up meanwhile.

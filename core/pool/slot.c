@@ -37,6 +37,13 @@ uint32_t tn__slot_total(const tn__pool *pool)
            pool->n[TN__SLOT_CLOSING];
 }
 
+/* Only these wait for that: others would be woken by every call. */
+void tn__slot_came_free(tn__pool *pool)
+{
+    if (pool->closing || pool->suspended)
+        tn__pool_changed(pool);
+}
+
 /* Who holds it is written down by the borrower (pool.c), or by the hand-over (queue.c): here it may
  * be another's thread. */
 void tn__slot_lend(tn__pool *pool, tn__conn *conn, tn__slot from, int64_t now_ns)

@@ -28,6 +28,7 @@ static void resume(tn__pool *pool)
     pool->suspended = false;
     tn__pool_serve(pool);
     tn__demand_slot(pool);
+    tn__pool_changed(pool);
     pool->pins--;
     tn__pool_unlock_and_free(pool);
 }

@@ -34,7 +34,7 @@ struct tn_watch {
 /* Under the lock: does this look change the state? */
 static bool judge(tn_watch *watch, const tn_health *health)
 {
-    bool good = health->status == TN_HEALTHY, up = watch->up;
+    bool good = health->status == TN_HEALTHY, up;
 
     watch->good = good ? watch->good + 1 : 0;
     watch->bad = good ? 0 : watch->bad + 1;
