@@ -488,11 +488,20 @@ static void *insert_many(void *arg)
     return NULL;
 }
 
+/* The run's own, so that other runs can be tried: TENON_TEST_SEED. */
+static uint64_t first_seed(void)
+{
+    const char *text = getenv("TENON_TEST_SEED");
+
+    return text ? strtoull(text, NULL, 10) : 20240;
+}
+
 /* Everything may break at any time. What was acknowledged is there, what is said not to have been
  * applied is not there, and only what is in doubt may be either. */
 static void what_was_said_is_true(void **state)
 {
-    static const tn_fault_effect effects[] = {TN_FAULT_LOST, TN_FAULT_LOST_AFTER, TN_FAULT_ERROR};
+    static const tn_fault_effect effects[] = {TN_FAULT_LOST,  TN_FAULT_LOST_AFTER,  TN_FAULT_ERROR,
+                                              TN_FAULT_STALE, TN_FAULT_ROLLED_BACK, TN_FAULT_DELAY};
     tn_fault_rule rule = TN_FAULT_RULE_INIT;
     tn_error err = TN_ERROR_INIT;
     int32_t firsts[THREADS];
@@ -504,7 +513,8 @@ static void what_was_said_is_true(void **state)
         rule.effect = effects[i];
         rule.times = TN_FAULT_ALWAYS;
         rule.probability = 0.02;
-        rule.seed = 20240 + i;
+        rule.seed = first_seed() + i;
+        rule.delay_ms = 1;
         printf("seed of effect %d: %u\n", (int)effects[i], (unsigned)rule.seed);
         assert_ok(tn_fault_add(fault, &rule, &err));
     }
@@ -534,7 +544,7 @@ static void what_was_said_is_true(void **state)
     }
     printf("%u hits: %u applied, %u in doubt, %u not applied\n", (unsigned)hits, acknowledged,
            doubtful, failed);
-    assert_true(hits > 10 && acknowledged > 10 && failed > 5);
+    assert_true(hits > 10 && acknowledged > 10 && failed > 3);
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
