@@ -432,7 +432,8 @@ static tn_status try_open(tn_error *err)
     tn_config *config = tn_config_from_url(url, err);
     tn_db *client = NULL;
 
-    if (config && tn_config_set(config, "connect_retries", "0", err) == TN_OK)
+    if (config && tn_config_set(config, "connect_retries", "0", err) == TN_OK &&
+        tn_config_set(config, "min_connections", "0", err) == TN_OK)
         client = tn_open(config, err);
     tn_config_free(config);
     return client ? tn_db_close(client, err) : err->status;
