@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "config/observe.h"
 #include "config/url.h"
 #include "driver/registry.h"
 #include "observe/log.h"
@@ -194,7 +195,7 @@ tn_db *tn_open(const tn_config *config, tn_error *err)
         tn_error_set(err, TN_MISUSE, NULL, "tn_open: the configuration is NULL");
         return NULL;
     }
-    tn__log_configure(tn__config_log_level(config));
+    tn__observe_log(config);
     if (new_pool(config, &pool, err) != TN_OK)
         return NULL;
     if (first_connection(pool, (uint32_t)tn__config_number(config, TN__OPT_CONNECT_RETRIES), err) !=

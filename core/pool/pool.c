@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "config/observe.h"
 #include "observe/log.h"
 #include "session/fork.h"
 
@@ -105,8 +106,7 @@ static void free_slot(tn__pool *pool)
 static void count_closed(tn__pool *pool, const tn__conn *conn)
 {
     pool->destroyed++;
-    pool->cache_hits += conn->cache.hits;
-    pool->cache_misses += conn->cache.misses;
+    tn__conn_add_stats(conn, &pool->retired);
 }
 
 /* ---- acquire --------------------------------------------------------------------------------- */
@@ -361,12 +361,14 @@ static void keep_connection(tn__pool *pool, tn__conn *conn)
 /* Closes it and gives its slot on; the last one to leave a client that is closed frees it. */
 static void close_connection(tn__pool *pool, tn__conn *conn)
 {
-    const tn__conn counted = {.cache = {.hits = conn->cache.hits, .misses = conn->cache.misses}};
+    tn_statistics counted = TN_STATISTICS_INIT;
 
+    tn__conn_add_stats(conn, &counted);
     tn__conn_close(conn);
     pthread_mutex_lock(&pool->lock);
     pool->in_use--;
-    count_closed(pool, &counted);
+    pool->destroyed++;
+    tn__stats_merge(&pool->retired, &counted);
     free_slot(pool);
     bool last = pool->closing && pool->in_use == 0;
     pthread_mutex_unlock(&pool->lock);
@@ -427,6 +429,7 @@ tn_status tn__pool_new(const tn__conn_plan *plan, char *url, const tn_config *co
         .statement_timeout_ms = tn__config_number(config, TN__OPT_STATEMENT_TIMEOUT),
         .row_buffer = (size_t)tn__config_number(config, TN__OPT_ROW_BUFFER),
     };
+    tn__observe_configure(&pool->provider.observe, config, url);
     pool->client.magic = TN__DB_MAGIC;
     pool->client.kind = TN__DB_CLIENT;
     pool->client.provider = &pool->provider;
@@ -484,26 +487,48 @@ tn_status tn__pool_close(tn__pool *pool, tn_error *err)
     return TN_MISUSE;
 }
 
-void tn__pool_stats(tn__pool *pool, tn_pool_stats *ret)
+/* Lent connections go on counting meanwhile. */
+static void sum_up(const tn__pool *pool, tn_statistics *ret)
+{
+    tn__stats_merge(ret, &pool->retired);
+    for (const tn__conn *conn = pool->idle; conn; conn = conn->next)
+        tn__conn_add_stats(conn, ret);
+    for (const tn__conn *conn = pool->lent; conn; conn = conn->next)
+        tn__conn_add_stats(conn, ret);
+    ret->max = pool->max;
+    ret->total = pool->total;
+    ret->in_use = pool->in_use;
+    ret->idle = pool->n_idle;
+    ret->waiting = pool->n_waiting;
+    ret->acquires = pool->acquires;
+    ret->timeouts = pool->timeouts;
+    ret->created = pool->created;
+    ret->destroyed[TN_CLOSED_OTHER] = pool->destroyed;
+}
+
+void tn__pool_statistics(tn__pool *pool, tn_statistics *ret)
 {
     pthread_mutex_lock(&pool->lock);
-    *ret = (tn_pool_stats){
-        .max = pool->max,
-        .total = pool->total,
-        .in_use = pool->in_use,
-        .idle = pool->n_idle,
-        .waiting = pool->n_waiting,
-        .acquires = pool->acquires,
-        .timeouts = pool->timeouts,
-        .created = pool->created,
-        .destroyed = pool->destroyed,
-        .statement_cache_hits = pool->cache_hits,
-        .statement_cache_misses = pool->cache_misses,
-    };
-    /* Lent connections count their own hits meanwhile; those are added when they are closed. */
-    for (const tn__conn *conn = pool->idle; conn; conn = conn->next) {
-        ret->statement_cache_hits += conn->cache.hits;
-        ret->statement_cache_misses += conn->cache.misses;
-    }
+    sum_up(pool, ret);
     pthread_mutex_unlock(&pool->lock);
+}
+
+void tn__pool_stats(tn__pool *pool, tn_pool_stats *ret)
+{
+    tn_statistics all = TN_STATISTICS_INIT;
+
+    tn__pool_statistics(pool, &all);
+    *ret = (tn_pool_stats){
+        .max = all.max,
+        .total = all.total,
+        .in_use = all.in_use,
+        .idle = all.idle,
+        .waiting = all.waiting,
+        .acquires = all.acquires,
+        .timeouts = all.timeouts,
+        .created = all.created,
+        .destroyed = all.destroyed[TN_CLOSED_OTHER],
+        .statement_cache_hits = all.cache_hits,
+        .statement_cache_misses = all.cache_misses,
+    };
 }

@@ -41,8 +41,7 @@ typedef struct tn__pool {
     uint64_t timeouts;
     uint64_t created;
     uint64_t destroyed;
-    uint64_t cache_hits; /* of connections that are closed by now */
-    uint64_t cache_misses;
+    tn_statistics retired; /* what connections that are closed by now had counted */
 } tn__pool;
 
 /* Takes ownership of source and url on success. No connection is opened. */
@@ -58,6 +57,9 @@ tn_status tn__pool_connect(tn__pool *pool, int64_t deadline_ns, tn_error *err);
 tn_status tn__pool_close(tn__pool *pool, tn_error *err);
 
 void tn__pool_stats(tn__pool *pool, tn_pool_stats *ret);
+/* The figures of the pool and of all its connections, also those that are closed; the texts are
+ * left. */
+void tn__pool_statistics(tn__pool *pool, tn_statistics *ret);
 
 static inline tn__pool *tn__pool_of(const tn_db *db)
 {

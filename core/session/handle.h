@@ -13,6 +13,7 @@
 #include <tenon/db.h>
 #include <tenon/txn.h>
 
+#include "observe/settings.h"
 #include "session/conn.h"
 
 typedef struct tn__provider tn__provider;
@@ -29,6 +30,7 @@ struct tn__provider {
     int64_t pool_timeout_ms;
     int64_t statement_timeout_ms; /* 0: none */
     size_t row_buffer;
+    tn__observe_settings observe;
 };
 
 typedef enum tn__db_kind { TN__DB_CLIENT = 1, TN__DB_SESSION, TN__DB_TXN } tn__db_kind;
