@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/lexer.h"
 #include "base/str.h"
 #include "observe/traceparent.h"
 #include "session/bind.h"
@@ -57,6 +58,20 @@ static void give_connection(tn__run *run)
     run->on.conn = NULL;
 }
 
+/* A quote or comment that is not closed would swallow what stands behind it, and its error would
+ * tell of that. */
+static bool is_closed(const tn__sql *sql)
+{
+    tn__lexer lexer;
+    tn__tok token;
+
+    tn__lexer_init(&lexer, tn__str(sql->text, sql->len));
+    do
+        token = tn__lexer_next(&lexer);
+    while (token.kind != TN__TOK_END && token.kind != TN__TOK_ERROR);
+    return token.kind == TN__TOK_END;
+}
+
 /* The cached statement, or one with the trace context of this one call behind its text. */
 static tn_status find_statement(tn__run *run, const tn__sql *sql, bool to_run, tn_error *err)
 {
@@ -64,7 +79,7 @@ static tn_status find_statement(tn__run *run, const tn__sql *sql, bool to_run, t
     char comment[TN__COMMENT_SIZE];
     size_t len = 0;
 
-    if (TN_UNLIKELY(to_run && tn__traceparent_wanted()))
+    if (TN_UNLIKELY(to_run && tn__traceparent_wanted() && is_closed(sql)))
         len = tn__traceparent_comment(run->on.watch.span.id, comment);
     run->commented = len > 0;
     if (TN_UNLIKELY(len))

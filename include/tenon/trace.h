@@ -93,7 +93,8 @@ TN_API void tn_trace_set(tn_trace_fn *fn, void *arg, uint32_t mask);
  *   (slash-star)traceparent='00-...-...-01',tracestate='a%3D1'(star-slash)
  * The server's log and pg_stat_activity then show whose statement it is. NULL: no longer. A context
  * that is not exactly of the form is not sent; values are percent-encoded, so that nothing in them
- * can end the comment. Positions in errors stay those of the text that was given.
+ * can end the comment. Nor is one sent behind a text with a quote or comment that is not closed.
+ * Positions in errors stay those of the text that was given.
  *
  * Its price: the text is another each time, so such a statement is prepared anew and is not kept in
  * the statement cache. fn may leave out what is not sampled; that runs from the cache.
