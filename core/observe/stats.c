@@ -4,22 +4,6 @@
 _Static_assert((int)TN_FAILED < TN_STATS_CLASSES, "a class of errors has no counter");
 _Static_assert((int)TN_CLOSED_OTHER < TN_STATS_CLOSED, "a cause has no counter");
 
-/* The number of binary digits of microseconds - 1, rounded up: the least i with us <= 2^i. */
-unsigned tn__stats_bucket(int64_t duration_ns)
-{
-    uint64_t us = duration_ns > 0 ? ((uint64_t)duration_ns + 999) / 1000 : 0;
-    unsigned bucket = us <= 1 ? 0 : 64 - (unsigned)__builtin_clzll(us - 1);
-
-    return bucket < TN_STATS_BUCKETS ? bucket : TN_STATS_BUCKETS - 1;
-}
-
-void tn__stats_statement(tn__conn_stats *stats, int64_t duration_ns, uint64_t rows)
-{
-    tn__count(&stats->latency[tn__stats_bucket(duration_ns)], 1);
-    tn__count(&stats->latency_ns, duration_ns > 0 ? (uint64_t)duration_ns : 0);
-    tn__count(&stats->rows, rows);
-}
-
 void tn__stats_error(tn__conn_stats *stats, tn_status status)
 {
     tn__count(&stats->errors[(unsigned)status < TN_STATS_CLASSES ? status : TN_FAILED], 1);

@@ -44,8 +44,23 @@ typedef struct tn__conn_stats {
     tn__counter unknown;
 } tn__conn_stats;
 
+/* The least i with duration <= 2^i microseconds, as far as there are buckets: the number of binary
+ * digits of microseconds - 1, rounded up. */
+static inline unsigned tn__stats_bucket(int64_t duration_ns)
+{
+    uint64_t us = duration_ns > 0 ? ((uint64_t)duration_ns + 999) / 1000 : 0;
+    unsigned bucket = us <= 1 ? 0 : 64 - (unsigned)__builtin_clzll(us - 1);
+
+    return bucket < TN_STATS_BUCKETS ? bucket : TN_STATS_BUCKETS - 1;
+}
+
 /* A statement ended. */
-void tn__stats_statement(tn__conn_stats *stats, int64_t duration_ns, uint64_t rows);
+static inline void tn__stats_statement(tn__conn_stats *stats, int64_t duration_ns, uint64_t rows)
+{
+    tn__count(&stats->latency[tn__stats_bucket(duration_ns)], 1);
+    tn__count(&stats->latency_ns, duration_ns > 0 ? (uint64_t)duration_ns : 0);
+    tn__count(&stats->rows, rows);
+}
 /* And failed. */
 void tn__stats_error(tn__conn_stats *stats, tn_status status);
 /* A transaction of depth 1 ended: applied is committed, in doubt is unknown, all else rolled back.
@@ -56,8 +71,6 @@ void tn__stats_transaction(tn__conn_stats *stats, tn_outcome outcome);
 void tn__stats_add(tn_statistics *total, const tn__conn_stats *stats);
 /* Adds all counters of one sum to another; what the pool has now (max to waiting) is left. */
 void tn__stats_merge(tn_statistics *total, const tn_statistics *other);
-
-unsigned tn__stats_bucket(int64_t duration_ns);
 
 /* "idle", "broken" ...: for labels, events and lines. */
 const char *tn__closed_word(tn_closed cause);

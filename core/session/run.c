@@ -16,6 +16,9 @@ enum {
     STALE_ATTEMPTS = 3, /* tables may be altered again and again meanwhile */
 };
 
+/* Apart, so that what every call runs through needs no room for it. */
+#define SELDOM __attribute__((cold, noinline))
+
 tn__sql tn__sql_from(const char *text)
 {
     size_t len = text ? strlen(text) : 0;
@@ -72,27 +75,31 @@ static bool is_closed(const tn__sql *sql)
     return token.kind == TN__TOK_END;
 }
 
-/* The cached statement, or one with the trace context of this one call behind its text. */
-static tn_status find_statement(tn__run *run, const tn__sql *sql, bool to_run, tn_error *err)
+/* With the trace context of this one call behind its text, if there is one to be sent. */
+SELDOM static tn_status find_commented(tn__run *run, const tn__sql *sql, tn_error *err)
 {
-    tn__conn *conn = run->on.conn;
     char comment[TN__COMMENT_SIZE];
     size_t len = 0;
 
-    if (TN_UNLIKELY(to_run && tn__traceparent_wanted() && is_closed(sql)))
+    if (is_closed(sql))
         len = tn__traceparent_comment(run->on.watch.span.id, comment);
     run->commented = len > 0;
-    if (TN_UNLIKELY(len))
-        return tn__conn_prepare_once(conn, tn__str(sql->text, sql->len), tn__str(comment, len),
-                                     run->deadline_ns, &run->on.stmt, err);
-    return tn__conn_prepare(conn, sql->text, sql->len, sql->hash, run->deadline_ns, &run->on.stmt,
-                            err);
+    if (!len)
+        return tn__conn_prepare(run->on.conn, sql->text, sql->len, sql->hash, run->deadline_ns,
+                                &run->on.stmt, err);
+    return tn__conn_prepare_once(run->on.conn, tn__str(sql->text, sql->len), tn__str(comment, len),
+                                 run->deadline_ns, &run->on.stmt, err);
 }
 
 static tn_status prepare(tn__run *run, const tn__sql *sql, bool to_run, tn_error *err)
 {
-    tn_status status = find_statement(run, sql, to_run, err);
+    tn_status status;
 
+    if (TN_UNLIKELY(to_run && tn__traceparent_wanted()))
+        status = find_commented(run, sql, err);
+    else
+        status = tn__conn_prepare(run->on.conn, sql->text, sql->len, sql->hash, run->deadline_ns,
+                                  &run->on.stmt, err);
     if (status != TN_OK)
         return status;
     status = check_word(run->db, run->on.stmt, err);
@@ -382,14 +389,20 @@ static void fetched(tn__run *run)
     tn__watch_end(watch, run->on.conn, NULL);
 }
 
+/* What failed is told of, whether the caller wants to know or not. An error is large, so its place
+ * is not on the stack of every call. */
+SELDOM static tn_status fetch_for_nobody(tn__run *run)
+{
+    tn_error err;
+
+    err.status = TN_OK;
+    return tn__run_fetch(run, &err);
+}
+
 tn_status tn__run_fetch(tn__run *run, tn_error *err)
 {
-    tn_error local;
-
-    if (!err) {
-        local.status = TN_OK;
-        err = &local;
-    }
+    if (!err)
+        return fetch_for_nobody(run);
     tn_status status = tn__db_enter(run->db, err);
     if (status != TN_OK)
         return status;
@@ -435,10 +448,17 @@ static tn_status leave(tn__run *run, tn_error *err)
     return tn__run_cut_off(err);
 }
 
+SELDOM static void end_cut_off(tn__run *run)
+{
+    tn_error err;
+
+    (void)tn__run_cut_off(&err);
+    tn__watch_end(&run->on.watch, run->on.conn, &err);
+}
+
 tn_status tn__run_finish(tn__run *run, tn_error *err)
 {
     tn__watch *watch = &run->on.watch;
-    tn_error local;
 
     if (!run->on.conn)
         return TN_OK;
@@ -446,12 +466,13 @@ tn_status tn__run_finish(tn__run *run, tn_error *err)
         tn__watch_drop(watch);
         return TN_OK;
     }
-    if (!err)
-        err = &local;
     tn__watch_resume(watch, 0);
     tn__cached *stmt = hold_statement(run);
     tn_status status = leave(run, err);
-    tn__watch_end(watch, run->on.conn, status == TN_OK ? NULL : err);
+    if (status == TN_OK)
+        tn__watch_end(watch, run->on.conn, NULL);
+    else
+        end_cut_off(run);
     let_go(run, stmt);
     return status;
 }

@@ -14,6 +14,9 @@ enum {
     TEXT_MAX = 1200, /* of the statement */
 };
 
+/* Apart, so that what every statement runs through needs no room for it. */
+#define SELDOM __attribute__((cold, noinline))
+
 /* ---- arguments ------------------------------------------------------------------------------- */
 
 /* The placeholder's type; where any value is taken, the value's. */
@@ -139,7 +142,7 @@ static tn_trace_event event_of(const tn__watch *watch, const tn__conn *conn)
     };
 }
 
-static void trace_begin(tn__watch *watch, const tn__conn *conn)
+SELDOM static void trace_begin(tn__watch *watch, const tn__conn *conn)
 {
     tn_trace_event event = event_of(watch, conn);
 
@@ -163,25 +166,17 @@ static void trace_end(tn__watch *watch, const tn__conn *conn, int64_t whole_ns, 
 void tn__watch_begin(tn__watch *watch, const tn__observe_settings *settings, tn__conn *conn,
                      tn_str sql)
 {
-    int64_t now = tn__now_ns();
-
     watch->settings = settings;
     watch->sql = sql;
-    watch->start_ns = watch->since_ns = now;
-    watch->worked_ns = 0;
-    watch->rows = 0;
     watch->affected = -1;
-    watch->args = NULL;
-    watch->span = TN__SPAN_NONE;
     watch->logged = tn__log_wanted_in(TN_LOG_QUERY, "query");
+    watch->start_ns = watch->since_ns = tn__now_ns();
     if (TN_UNLIKELY(tn__trace_wanted(TN_TRACE_STATEMENT)))
         trace_begin(watch, conn);
 }
 
-void tn__watch_bound(tn__watch *watch, const tn_stmt_info *info, const tn_value *values)
+void tn__watch_describe_args(tn__watch *watch, const tn_stmt_info *info, const tn_value *values)
 {
-    if (TN_LIKELY(!watch->logged))
-        return;
     free(watch->args);
     watch->args = tn__watch_describe(
         info, values, atomic_load_explicit(&watch->settings->values, memory_order_relaxed));
@@ -201,27 +196,36 @@ void tn__watch_resume(tn__watch *watch, int64_t now_ns)
         watch->since_ns = now_ns ? now_ns : tn__now_ns();
 }
 
-void tn__watch_end(tn__watch *watch, tn__conn *conn, const tn_error *err)
+/* Somebody wants to know, or something is out of the ordinary. */
+SELDOM static void tell(tn__watch *watch, tn__conn *conn, int64_t whole_ns, bool slow,
+                        const tn_error *err)
 {
-    if (!watch->settings)
-        return;
-    int64_t now = tn__now_ns(), whole = now - watch->start_ns;
+    if (err)
+        tn__stats_error(&conn->stats, err->status);
+    if (slow) {
+        tn__count(&conn->stats.slow, 1);
+        if (tn__log_wanted_in(TN_LOG_WARN, "slow"))
+            log_slow(watch, whole_ns, err);
+    }
+    if (watch->logged)
+        log_query(watch, err);
+    if (watch->span.id)
+        trace_end(watch, conn, whole_ns, err);
+    tn__watch_drop(watch);
+}
+
+void tn__watch_finish(tn__watch *watch, tn__conn *conn, const tn_error *err)
+{
+    int64_t now = tn__now_ns();
+
     if (watch->since_ns)
         watch->worked_ns += now - watch->since_ns;
     tn__stats_statement(&conn->stats, watch->worked_ns, watch->rows);
-    if (TN_UNLIKELY(err != NULL))
-        tn__stats_error(&conn->stats, err->status);
-    if (TN_UNLIKELY(watch->worked_ns >=
-                    atomic_load_explicit(&watch->settings->slow_query_ns, memory_order_relaxed))) {
-        tn__count(&conn->stats.slow, 1);
-        if (tn__log_wanted_in(TN_LOG_WARN, "slow"))
-            log_slow(watch, whole, err);
-    }
-    if (TN_UNLIKELY(watch->logged))
-        log_query(watch, err);
-    if (TN_UNLIKELY(watch->span.id != 0))
-        trace_end(watch, conn, whole, err);
-    tn__watch_drop(watch);
+    bool slow = watch->worked_ns >=
+                atomic_load_explicit(&watch->settings->slow_query_ns, memory_order_relaxed);
+    if (TN_UNLIKELY(err || slow || watch->logged || watch->span.id))
+        tell(watch, conn, now - watch->start_ns, slow, err);
+    watch->settings = NULL;
 }
 
 void tn__watch_drop(tn__watch *watch)

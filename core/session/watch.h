@@ -26,21 +26,34 @@ typedef struct tn__watch {
     tn__span span;
 } tn__watch;
 
-/* A statement is about to be run on this connection. */
+/* A statement is about to be run on this connection. *watch is zero. */
 void tn__watch_begin(tn__watch *watch, const tn__observe_settings *settings, tn__conn *conn,
                      tn_str sql);
 
+void tn__watch_describe_args(tn__watch *watch, const tn_stmt_info *info, const tn_value *values);
+
 /* Its arguments were bound. */
-void tn__watch_bound(tn__watch *watch, const tn_stmt_info *info, const tn_value *values);
+static inline void tn__watch_bound(tn__watch *watch, const tn_stmt_info *info,
+                                   const tn_value *values)
+{
+    if (TN_UNLIKELY(watch->logged))
+        tn__watch_describe_args(watch, info, values);
+}
 
 /* Some rows came and it goes on: the caller's turn; and the caller has come back. now_ns: the
  * clock, 0 if nobody has read it yet. */
 void tn__watch_pause(tn__watch *watch);
 void tn__watch_resume(tn__watch *watch, int64_t now_ns);
 
+void tn__watch_finish(tn__watch *watch, tn__conn *conn, const tn_error *err);
+
 /* It has ended; err NULL: well. Only the first call counts. The connection is still the caller's.
  */
-void tn__watch_end(tn__watch *watch, tn__conn *conn, const tn_error *err);
+static inline void tn__watch_end(tn__watch *watch, tn__conn *conn, const tn_error *err)
+{
+    if (watch->settings)
+        tn__watch_finish(watch, conn, err);
+}
 
 /* Nothing is told of it: the process is a child of the one that ran it. */
 void tn__watch_drop(tn__watch *watch);

@@ -77,7 +77,7 @@ typedef struct tn_statistics {
 
 /* clang-format off */
 #ifdef __cplusplus
-#define TN_STATISTICS_INIT {sizeof(tn_statistics)}
+#define TN_STATISTICS_INIT ([] { tn_statistics stats = {}; stats.size = sizeof(stats); return stats; }())
 #else
 #define TN_STATISTICS_INIT {.size = sizeof(tn_statistics)}
 #endif

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "config/observe.h"
 #include "observe/stats.h"
 #include "support/mock_client.h"
 
@@ -509,6 +510,32 @@ static void a_client_without_a_name_is_its_url(void **state)
     mock_close(m, db);
 }
 
+/* Another configuration changes what is watched, not under which name. */
+static void settings_follow_the_configuration(void **state)
+{
+    tn__observe_settings settings = {0};
+    tn_error err = TN_ERROR_INIT;
+    tn_config *config = tn_config_from_url("mock://host/db", &err);
+
+    (void)state;
+    assert_non_null(config);
+    assert_ok(tn_config_set(config, "application_name", "shop", &err), err);
+    tn__observe_configure(&settings, config, "first");
+    assert_int_equal(settings.slow_query_ns, INT64_C(1000000000));
+    assert_false(settings.values);
+    assert_string_equal(settings.url, "first");
+    assert_string_equal(settings.client, "shop");
+    assert_ok(tn_config_set(config, "application_name", "other", &err), err);
+    assert_ok(tn_config_set(config, "slow_query", "0", &err), err);
+    assert_ok(tn_config_set(config, "log_values", "on", &err), err);
+    tn__observe_configure(&settings, config, "second");
+    assert_true(settings.slow_query_ns == INT64_MAX);
+    assert_true(settings.values);
+    assert_string_equal(settings.url, "second");
+    assert_string_equal(settings.client, "shop");
+    tn_config_free(config);
+}
+
 /* An application that was built for fewer fields gets those. */
 static void an_older_struct_is_filled_as_far_as_it_goes(void **state)
 {
@@ -552,6 +579,7 @@ int main(void)
         TEST(a_small_buffer_gets_the_beginning),
         TEST(a_clients_figures_add_up),
         TEST(a_client_without_a_name_is_its_url),
+        TEST(settings_follow_the_configuration),
         TEST(an_older_struct_is_filled_as_far_as_it_goes),
     };
 
