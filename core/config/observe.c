@@ -21,7 +21,6 @@ void tn__observe_configure(tn__observe_settings *settings, const tn_config *conf
     atomic_store_explicit(&settings->slow_query_ns, slow ? slow * TN__NS_PER_MS : INT64_MAX,
                           memory_order_relaxed);
     atomic_store_explicit(&settings->values, values, memory_order_relaxed);
-    atomic_store_explicit(&settings->url, url, memory_order_release);
     if (!settings->client[0])
         tn__copy_text(settings->client, sizeof(settings->client),
                       tn_str_from(name && name[0] ? name : url));

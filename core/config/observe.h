@@ -10,8 +10,8 @@
 /* Level and components of the process's log. */
 void tn__observe_log(const tn_config *config);
 
-/* Fills a client's settings, also while others read them. url: redacted, borrowed as long as the
- * settings are in use. The client's name is that of the first call. */
+/* Fills a client's settings, also while others read them. The client's name is that of the first
+ * call: the application's, else url, which is redacted. */
 void tn__observe_configure(tn__observe_settings *settings, const tn_config *config,
                            const char *url);
 

@@ -162,7 +162,7 @@ static void pool_ever(struct page *page, const tn_statistics *stats)
     one(page, "tenon_pool_connections_created_total", "counter", stats->created,
         "Connections that were made.");
     head(page, name, "counter", "Connections that were closed, by cause.");
-    for (int cause = 0; cause <= TN_CLOSED_OTHER; cause++)
+    for (int cause = 0; cause <= TN_CLOSED_SHUTDOWN; cause++)
         labelled(page, name, "cause", tn__closed_word((tn_closed)cause), stats->destroyed[cause]);
 }
 

@@ -16,7 +16,6 @@
 typedef struct tn__observe_settings {
     _Atomic int64_t slow_query_ns; /* INT64_MAX: never */
     atomic_bool values;            /* DB_LOG_VALUES */
-    _Atomic(const char *) url;     /* redacted; borrowed, lives as long as the client */
     tn__counter retries;           /* of transactions; counted by many */
     char client[256];              /* its name in statistics; set before there are readers */
 } tn__observe_settings;

@@ -2,7 +2,7 @@
 #include "observe/stats.h"
 
 _Static_assert((int)TN_FAILED < TN_STATS_CLASSES, "a class of errors has no counter");
-_Static_assert((int)TN_CLOSED_OTHER < TN_STATS_CLOSED, "a cause has no counter");
+_Static_assert((int)TN_CLOSED_SHUTDOWN < TN_STATS_CLOSED, "a cause has no counter");
 
 void tn__stats_error(tn__conn_stats *stats, tn_status status)
 {
@@ -64,13 +64,14 @@ void tn__stats_merge(tn_statistics *total, const tn_statistics *other)
 const char *tn__closed_word(tn_closed cause)
 {
     switch (cause) {
-    case TN_CLOSED_IDLE: return "idle";
-    case TN_CLOSED_LIFETIME: return "lifetime";
     case TN_CLOSED_BROKEN: return "broken";
     case TN_CLOSED_RESET: return "reset";
+    case TN_CLOSED_PING: return "ping";
+    case TN_CLOSED_IDLE: return "idle";
+    case TN_CLOSED_LIFETIME: return "lifetime";
+    case TN_CLOSED_DEMOTED: return "demoted";
+    case TN_CLOSED_REPLACED: return "replaced";
     case TN_CLOSED_SHUTDOWN: return "shutdown";
-    case TN_CLOSED_RELOAD: return "reload";
-    case TN_CLOSED_OTHER: break;
     }
     return "other";
 }

@@ -136,7 +136,7 @@ static tn_trace_event event_of(const tn__watch *watch, const tn__conn *conn)
         .parent = conn->trace_parent,
         .start_ns = watch->start_ns,
         .driver = conn->driver->name,
-        .url = atomic_load_explicit(&watch->settings->url, memory_order_acquire),
+        .url = conn->source->url,
         .sql = watch->sql,
         .connection = conn->number,
     };

@@ -23,13 +23,14 @@ enum {
 
 /* Why a connection was closed. New members are added at the end only. */
 typedef enum tn_closed {
-    TN_CLOSED_IDLE = 0, /* unused for DB_IDLE_TIMEOUT */
-    TN_CLOSED_LIFETIME, /* as old as DB_MAX_LIFETIME */
-    TN_CLOSED_BROKEN,   /* lost, or a ping was not answered */
-    TN_CLOSED_RESET,    /* could not be proven clean when it was given back */
-    TN_CLOSED_SHUTDOWN, /* the client was closed */
-    TN_CLOSED_RELOAD,   /* of a configuration that is no longer in force */
-    TN_CLOSED_OTHER
+    TN_CLOSED_BROKEN = 0, /* lost, or given up */
+    TN_CLOSED_RESET,      /* could not be proven clean when it was given back */
+    TN_CLOSED_PING,       /* did not answer when it was to be used again */
+    TN_CLOSED_IDLE,       /* unused for DB_IDLE_TIMEOUT */
+    TN_CLOSED_LIFETIME,   /* as old as DB_MAX_LIFETIME */
+    TN_CLOSED_DEMOTED,    /* its server takes no writes any more */
+    TN_CLOSED_REPLACED,   /* of a configuration that is no longer in force */
+    TN_CLOSED_SHUTDOWN    /* the client was closed */
 } tn_closed;
 enum { TN_STATS_CLOSED = 16 };
 

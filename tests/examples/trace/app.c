@@ -45,5 +45,5 @@ int main(void)
     if (tn_exec_script(db, "drop table orders; drop table stock", &err) != TN_OK)
         return tn_error_print(stderr, &err), 1;
     exporter_stop();
-    return tn_client_shutdown(&err) != TN_OK;
+    return tn_client_shutdown(10000, &err) != TN_OK;
 }
