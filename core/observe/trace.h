@@ -18,19 +18,15 @@
  * Never under a lock: the application's function is called. Whoever has read the clock already puts
  * start_ns into the event of a begin, and duration_ns into that of an end.
  *
- * acquire       the pool, around taking a connection: worked_ns is the time in the queue,
- *               connection the number of the one that was had.
- * connect       who calls the driver's open, around each attempt: attempt counts from 1.
- * transaction   transaction.c. At begin, before a connection is taken: parent is what the
- *               connection says (tn__conn.trace_parent, of a nested one), 0 else. Once the
- *               transaction has its connection, trace_parent becomes the span's id, so that its
- *               statements name it; at the end it becomes span.parent again. The end has what =
- *               "commit" or "rollback", outcome and error. Savepoints alike.
- * retry         tn__trace_moment() with what = "transaction" or "connect", attempt = the number of
- *               the attempt that comes, error = why. parent where there is one.
- * discard       the pool, when a connection is closed before its time: what is the cause's word,
- *               tn__closed_word(), connection its number, error if one is known.
- * statement     session/watch.c does it.
+ * Who emits what:
+ *   statement     session/watch.c
+ *   transaction   session/txnwatch.c: from the moment it has its connection. parent is what the
+ *                 connection says (tn__conn.trace_parent), which is the span's id while it is open,
+ *                 so that its statements name it, and parent again at the end.
+ *   connect       session/conn.c, each attempt
+ *   acquire       pool/pool.c: worked_ns is the time in the queue
+ *   discard       pool/slot.c, for causes that are faults, by tn__closed_word()
+ *   retry         tn_transaction(), and tn_open() of the first connection
  */
 #ifndef TENON_OBSERVE_TRACE_H
 #define TENON_OBSERVE_TRACE_H

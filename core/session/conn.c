@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "observe/trace.h"
 
 enum { BIND_MEMORY_MAX = 1 << 30 };
 
@@ -26,7 +27,7 @@ tn_status tn__conn_new(tn__source *source, tn__conn **ret, tn_error *err)
     return TN_OK;
 }
 
-tn_status tn__conn_connect(tn__conn *conn, bool apart, int64_t deadline_ns, tn_error *err)
+static tn_status make(tn__conn *conn, bool apart, int64_t deadline_ns, tn_error *err)
 {
     if (apart)
         conn->host.wait = NULL;
@@ -43,6 +44,31 @@ tn_status tn__conn_connect(tn__conn *conn, bool apart, int64_t deadline_ns, tn_e
     }
     conn->created_ns = conn->idle_since_ns = tn__now_ns();
     return TN_OK;
+}
+
+static tn_status connect_traced(tn__conn *conn, bool apart, int64_t deadline_ns, tn_error *err)
+{
+    tn_trace_event event = {.kind = TN_TRACE_CONNECT,
+                            .driver = conn->driver->name,
+                            .url = conn->source->url,
+                            .connection = conn->number};
+    tn_error why = TN_ERROR_INIT;
+    tn__span span;
+
+    tn__trace_begin(&span, &event);
+    tn_status status = make(conn, apart, deadline_ns, &why);
+    event.error = status == TN_OK ? NULL : &why;
+    tn__trace_end(&span, &event);
+    if (status != TN_OK && err)
+        *err = why;
+    return status;
+}
+
+tn_status tn__conn_connect(tn__conn *conn, bool apart, int64_t deadline_ns, tn_error *err)
+{
+    return TN_UNLIKELY(tn__trace_wanted(TN_TRACE_CONNECT))
+               ? connect_traced(conn, apart, deadline_ns, err)
+               : make(conn, apart, deadline_ns, err);
 }
 
 tn_status tn__conn_open(tn__source *source, int64_t deadline_ns, tn__conn **ret, tn_error *err)

@@ -14,6 +14,7 @@
 #include "observe/log.h"
 #include "session/portal.h"
 #include "session/run.h"
+#include "session/txnwatch.h"
 
 enum {
     CLEANUP_MS = 5000, /* a rollback that takes longer costs the connection */
@@ -127,8 +128,12 @@ static tn_status begin(tn_db *db, const tn_txn_options *options, int64_t deadlin
     if (db->kind != TN__DB_CLIENT)
         tx->timeout_ms = tn__relaxed(&db->timeout_ms);
     tn_status status = take_connection(tx, options->read_only, err);
-    if (status == TN_OK)
+    if (status == TN_OK) {
+        tn__txnwatch_begin(tx);
         status = start(tx, options, err);
+        if (status != TN_OK)
+            tn__txnwatch_refused(tx, status, err);
+    }
     if (status != TN_OK) {
         give_connection(tx);
         free(tx);
@@ -164,6 +169,7 @@ void tn__txn_orphan(tn_db *tx)
     if (!tx)
         return;
     tn__txn_orphan(tx->child);
+    tn__txnwatch_end(tx, "rollback", TN_OK, NULL);
     tx->child = NULL;
     tx->conn = NULL;
     tx->parent = NULL;
@@ -263,6 +269,7 @@ tn_status tn_rollback(tn_db *tx, tn_error *err)
         end_rows(tx, false);
         if (!tx->conn->discard)
             status = undo(tx, err);
+        tn__txnwatch_end(tx, "rollback", status, err);
     }
     free_handle(tx);
     return status;
@@ -380,6 +387,7 @@ tn_status tn_commit(tn_db *tx, tn_error *err)
     /* Without a connection the client may be gone as well. */
     bool ours = tx->conn && tn__provider_check(tx->provider, NULL) == TN_OK;
     tn_status status = ours ? commit(tx, err) : tn__db_check_ending(tx, err);
+    tn__txnwatch_end(tx, "commit", status, err);
     free_handle(tx);
     return status;
 }
@@ -451,6 +459,7 @@ tn_status tn_transaction(tn_db *db, const tn_txn_options *options, tn_txn_fn *fn
             return status;
         tn__log(TN_LOG_INFO, "txn", "tried again (%u of %u) after: %s", tried + 1, retries,
                 error->message);
+        tn__txnwatch_retry(db, tried + 2, error);
         pause_before_retry(db->provider, tried);
         if (deadline != TN_NO_DEADLINE && tn__now_ns() >= deadline)
             return status;

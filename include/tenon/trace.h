@@ -29,7 +29,8 @@ typedef enum tn_trace_kind {
     TN_TRACE_STATEMENT = 0, /* span: a statement on its connection, prepare to last row */
     TN_TRACE_CONNECT,       /* span: one attempt to make a connection */
     TN_TRACE_ACQUIRE,       /* span: taking a connection out of the pool; worked_ns is the wait */
-    TN_TRACE_TRANSACTION, /* span: begin to commit or rollback; savepoints have one of their own */
+    TN_TRACE_TRANSACTION, /* span: from its connection to its end; savepoints have one of their own
+                           */
     TN_TRACE_RETRY,       /* moment: something is about to be tried again, and why */
     TN_TRACE_DISCARD      /* moment: a connection is given up; what says why */
 } tn_trace_kind;
@@ -63,7 +64,7 @@ typedef struct tn_trace_event {
                             the cause: "broken", "reset" ... */
     tn_outcome outcome;  /* at a transaction's end */
     uint64_t connection; /* its number in this process, from 1 */
-    uint32_t attempt;    /* of connecting or of a transaction, from 1 */
+    uint32_t attempt;    /* of a retry: the number of the attempt that comes, from 2 */
 } tn_trace_event;
 
 typedef void tn_trace_fn(void *arg, const tn_trace_event *event);

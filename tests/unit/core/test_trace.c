@@ -238,6 +238,163 @@ static void spans_keep_their_id_and_times(void **state)
     assert_true(events[2].event.start_ns > 0);
 }
 
+/* The n-th event of a kind. */
+static const struct seen *nth(tn_trace_kind kind, size_t n)
+{
+    for (size_t i = 0; i < n_events; i++)
+        if (events[i].event.kind == kind && n-- == 0)
+            return &events[i];
+    fail_msg("there are fewer events of kind %d", (int)kind);
+    return NULL;
+}
+
+static size_t count_kind(tn_trace_kind kind)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_events; i++)
+        n += events[i].event.kind == kind;
+    return n;
+}
+
+static void statements_belong_to_their_transaction(void **state)
+{
+    tn_statistics stats = TN_STATISTICS_INIT;
+    tn_error err = TN_ERROR_INIT;
+    tn_db *tx, *inner;
+
+    assert_ok(tn_begin(*state, NULL, &tx, &err), err);
+    assert_ok(tn_exec(tx, "add", NULL, NULL, &err), err);
+    assert_ok(tn_begin(tx, NULL, &inner, &err), err);
+    assert_ok(tn_exec(inner, "add", NULL, NULL, &err), err);
+    assert_ok(tn_rollback(inner, &err), err);
+    assert_ok(tn_exec(tx, "add", NULL, NULL, &err), err);
+    assert_ok(tn_commit(tx, &err), err);
+    assert_ok(tn_exec(*state, "add", NULL, NULL, &err), err);
+    assert_int_equal(count_kind(TN_TRACE_TRANSACTION), 4);
+    uint64_t outer = nth(TN_TRACE_TRANSACTION, 0)->event.id;
+    uint64_t nested = nth(TN_TRACE_TRANSACTION, 1)->event.id;
+    assert_true(nth(TN_TRACE_TRANSACTION, 0)->event.parent == 0);
+    assert_true(nth(TN_TRACE_TRANSACTION, 1)->event.parent == outer);
+    const struct seen *undone = nth(TN_TRACE_TRANSACTION, 2), *done = nth(TN_TRACE_TRANSACTION, 3);
+    assert_true(undone->event.id == nested && done->event.id == outer);
+    assert_int_equal(undone->event.outcome, TN_OUTCOME_NOT_APPLIED);
+    assert_int_equal(done->event.outcome, TN_OUTCOME_APPLIED);
+    assert_null(done->event.error);
+    assert_true(statement(0)->event.parent == outer);
+    assert_true(statement(2)->event.parent == nested);
+    assert_true(statement(4)->event.parent == outer);
+    assert_true(statement(6)->event.parent == 0);
+    tn_stats(*state, &stats);
+    assert_int_equal(stats.committed, 1);
+    assert_int_equal(stats.rolled_back, 0);
+}
+
+static tn_status add_in(tn_db *tx, void *arg, tn_error *err)
+{
+    (void)arg;
+    return tn_exec(tx, "add", NULL, NULL, err);
+}
+
+static void every_end_of_a_transaction_is_told(void **state)
+{
+    static const struct {
+        mock_op op;
+        tn_status status;
+        const char *sqlstate;
+        tn_outcome outcome;
+    } rows[] = {
+        {MOCK_BEGIN, TN_FAILED, "XX000", TN_OUTCOME_NOT_APPLIED},
+        {MOCK_EXECUTE, TN_CONSTRAINT, "23505", TN_OUTCOME_NOT_APPLIED},
+        {MOCK_COMMIT, TN_SERIALIZATION, "40001", TN_OUTCOME_NOT_APPLIED},
+        {MOCK_COMMIT, TN_OUTCOME_UNKNOWN, "08007", TN_OUTCOME_IN_DOUBT},
+    };
+    tn_statistics stats = TN_STATISTICS_INIT;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        n_events = 0;
+        mock_fail(m, (mock_fault){
+                         .op = rows[i].op, .status = rows[i].status, .sqlstate = rows[i].sqlstate});
+        assert_status(tn_transaction(*state, NULL, add_in, NULL, NULL), rows[i].status);
+        assert_int_equal(count_kind(TN_TRACE_TRANSACTION), 2);
+        assert_int_equal(nth(TN_TRACE_TRANSACTION, 1)->event.outcome, rows[i].outcome);
+        if (rows[i].op != MOCK_EXECUTE)
+            assert_int_equal(nth(TN_TRACE_TRANSACTION, 1)->status, rows[i].status);
+    }
+    tn_stats(*state, &stats);
+    assert_int_equal(stats.committed, 0);
+    assert_int_equal(stats.rolled_back, 2);
+    assert_int_equal(stats.unknown, 1);
+}
+
+static void a_transaction_that_is_taken_along_has_its_end(void **state)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_db *session, *tx, *inner;
+
+    assert_ok(tn_acquire(*state, &session, &err), err);
+    assert_ok(tn_begin(session, NULL, &tx, &err), err);
+    assert_ok(tn_begin(tx, NULL, &inner, &err), err);
+    tn_release(session);
+    assert_int_equal(count_kind(TN_TRACE_TRANSACTION), 4);
+    assert_true(tn_commit(inner, &err) != TN_OK);
+    assert_true(tn_commit(tx, &err) != TN_OK);
+    assert_int_equal(count_kind(TN_TRACE_TRANSACTION), 4);
+}
+
+static void retries_are_told_and_counted(void **state)
+{
+    const tn_txn_options options = {.size = sizeof(options), .retries = 3};
+    tn_statistics stats = TN_STATISTICS_INIT;
+    tn_error err = TN_ERROR_INIT;
+
+    mock_fail(m,
+              (mock_fault){
+                  .op = MOCK_COMMIT, .times = 2, .status = TN_SERIALIZATION, .sqlstate = "40001"});
+    assert_ok(tn_transaction(*state, &options, add_in, NULL, &err), err);
+    assert_int_equal(count_kind(TN_TRACE_RETRY), 2);
+    assert_int_equal(nth(TN_TRACE_RETRY, 0)->event.attempt, 2);
+    assert_int_equal(nth(TN_TRACE_RETRY, 1)->event.attempt, 3);
+    assert_int_equal(nth(TN_TRACE_RETRY, 0)->status, TN_SERIALIZATION);
+    assert_int_equal(nth(TN_TRACE_RETRY, 0)->event.phase, TN_TRACE_MOMENT);
+    tn_stats(*state, &stats);
+    assert_int_equal(stats.retries, 2);
+    assert_int_equal(stats.committed, 1);
+}
+
+static void the_pool_tells_of_its_connections(void **state)
+{
+    tn_statistics stats = TN_STATISTICS_INIT;
+    tn_error err = TN_ERROR_INIT;
+    tn_db *session;
+
+    assert_ok(tn_acquire(*state, &session, &err), err);
+    assert_int_equal(count_kind(TN_TRACE_ACQUIRE), 2);
+    uint64_t first = nth(TN_TRACE_ACQUIRE, 1)->event.connection;
+    assert_true(first > 0);
+    assert_contains(nth(TN_TRACE_ACQUIRE, 0)->url, "mock://host/db");
+    mock_fail(m, (mock_fault){.op = MOCK_EXECUTE, .status = TN_LOST, .sqlstate = "08006"});
+    assert_status(tn_exec(session, "add", NULL, NULL, NULL), TN_LOST);
+    tn_release(session);
+    assert_int_equal(count_kind(TN_TRACE_DISCARD), 1);
+    assert_true(nth(TN_TRACE_DISCARD, 0)->event.connection == first);
+    assert_ok(tn_exec(*state, "add", NULL, NULL, &err), err);
+    assert_int_equal(count_kind(TN_TRACE_CONNECT), 2);
+    assert_true(nth(TN_TRACE_CONNECT, 1)->event.connection > first);
+    /* And one that cannot be made. */
+    mock_fail(m, (mock_fault){.op = MOCK_EXECUTE, .status = TN_LOST, .sqlstate = "08006"});
+    assert_status(tn_exec(*state, "add", NULL, NULL, NULL), TN_LOST);
+    mock_fail(m, (mock_fault){.op = MOCK_OPEN, .status = TN_AUTH, .sqlstate = "28P01"});
+    n_events = 0;
+    assert_status(tn_exec(*state, "add", NULL, NULL, NULL), TN_AUTH);
+    assert_int_equal(nth(TN_TRACE_CONNECT, 1)->status, TN_AUTH);
+    assert_int_equal(nth(TN_TRACE_ACQUIRE, 1)->status, TN_AUTH);
+    tn_stats(*state, &stats);
+    assert_int_equal(stats.destroyed[TN_CLOSED_BROKEN], 2);
+    assert_int_equal(stats.connect_failures, 1);
+    assert_int_equal(stats.connects, stats.created + 1);
+}
+
 static int by_value(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -531,6 +688,11 @@ int main(void)
         TEST(prepare_is_no_statement),
         TEST(the_mask_chooses),
         TEST(spans_keep_their_id_and_times),
+        TEST(statements_belong_to_their_transaction),
+        TEST(every_end_of_a_transaction_is_told),
+        TEST(a_transaction_that_is_taken_along_has_its_end),
+        TEST(retries_are_told_and_counted),
+        TEST(the_pool_tells_of_its_connections),
         TEST(ids_are_unique),
         TEST(any_thread_may_be_told_of),
         TEST(the_comment_is_sqlcommenters),
