@@ -6,7 +6,6 @@
  */
 #include "loop.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -107,25 +106,33 @@ static tn_wait_result sleep_until(struct task *task, int64_t deadline_ns)
     return task->answer;
 }
 
+/* Only fibers may wait for time and for each other. */
+static struct task *fiber_of(const struct loop *loop)
+{
+    if (!running || (loop && running->loop != loop))
+        abort();
+    return running;
+}
+
 void loop_sleep(struct loop *loop, int64_t ms)
 {
-    assert(running && running->loop == loop);
-    sleep_until(running, loop_now_ns() + ms * 1000000);
+    sleep_until(fiber_of(loop), loop_now_ns() + ms * 1000000);
 }
 
 void loop_pass(struct loop *loop)
 {
-    assert(running && running->loop == loop);
-    make_ready(running);
-    fiber_pause(running->fiber);
+    struct task *task = fiber_of(loop);
+
+    make_ready(task);
+    fiber_pause(task->fiber);
 }
 
 void latch_await(struct latch *latch)
 {
     if (!latch->left)
         return;
-    latch->waiter = running;
-    sleep_until(running, TN_NO_DEADLINE);
+    latch->waiter = fiber_of(NULL);
+    sleep_until(latch->waiter, TN_NO_DEADLINE);
 }
 
 void latch_done(struct latch *latch)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "neighbours.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { NEIGHBOURS = 8, THE_ONE_THAT_FAILS = 3 };
@@ -13,21 +14,25 @@ struct neighbour {
     tn_error error;
 };
 
-/* Starts so many and waits for all of them. */
-static tn_status run(const struct street *street, struct neighbour *all, int count, loop_fn *fn,
-                     tn_error *err)
+/* Starts so many and waits for all of them. They are the caller's to free, NULL on failure: a
+ * tn_error each, several of which are much for the stack of a fiber. */
+static struct neighbour *run(const struct street *street, int count, loop_fn *fn, tn_error *err)
 {
+    struct neighbour *all = calloc((size_t)count, sizeof(*all));
     struct latch over = {NULL, 0};
+    int started = 0;
 
-    for (int i = 0; i < count; i++) {
-        all[i] = (struct neighbour){.street = street, .over = &over, .number = i};
-        if (!loop_start(street->loop, fn, &all[i]))
+    for (; all && started < count; started++, over.left++) {
+        all[started] = (struct neighbour){.street = street, .over = &over, .number = started};
+        if (!loop_start(street->loop, fn, &all[started]))
             break;
-        over.left++;
     }
-    bool whole = over.left == (unsigned)count;
     latch_await(&over);
-    return whole ? TN_OK : tn_error_set(err, TN_RESOURCE, NULL, "not all fibers could be started");
+    if (started == count && all)
+        return all;
+    free(all);
+    tn_error_set(err, TN_RESOURCE, NULL, "only %d of %d fibers could be started", started, count);
+    return NULL;
 }
 
 static tn_status unexpected(tn_error *err, const char *what, const tn_error *found)
@@ -156,16 +161,17 @@ static tn_status check_failure(const struct street *street, const struct neighbo
 
 tn_status street_failure(const struct street *street, tn_error *err)
 {
-    struct neighbour all[NEIGHBOURS];
+    struct neighbour *all = NULL;
 
     tn_status status = tn_exec_script(street->db,
                                       "drop table if exists street;"
                                       "create table street (house integer primary key)",
                                       err);
-    if (status == TN_OK)
-        status = run(street, all, NEIGHBOURS, live, err);
-    if (status == TN_OK)
-        status = check_failure(street, all, err);
+    if (status == TN_OK) {
+        all = run(street, NEIGHBOURS, live, err);
+        status = all ? check_failure(street, all, err) : TN_RESOURCE;
+    }
+    free(all);
     tn_status dropped = tn_exec(street->db, "drop table if exists street", NULL, NULL,
                                 status == TN_OK ? err : NULL);
     return status != TN_OK ? status : dropped;
@@ -195,27 +201,35 @@ static void count(void *arg)
     latch_done(n->over);
 }
 
-tn_status street_retries(const struct street *street, int fibers, tn_error *err)
+static tn_status check_count(const struct street *street, const struct neighbour *all, int fibers,
+                             tn_error *err)
 {
-    struct neighbour all[64];
     int64_t value = 0;
 
-    fibers = fibers < 64 ? fibers : 64;
+    for (int i = 0; i < fibers; i++)
+        if (all[i].status != TN_OK)
+            return unexpected(err, "a transaction with retries", &all[i].error);
+    tn_status status = tn_get(street->db, "select value from counter", NULL, tn_into(&value), err);
+    if (status == TN_OK && value != fibers)
+        status = tn_error_set(err, TN_FAILED, NULL, "%d fibers counted to %lld", fibers,
+                              (long long)value);
+    return status;
+}
+
+tn_status street_retries(const struct street *street, int fibers, tn_error *err)
+{
+    struct neighbour *all = NULL;
+
     tn_status status = tn_exec_script(street->db,
                                       "drop table if exists counter;"
                                       "create table counter (value bigint);"
                                       "insert into counter (value) values (0)",
                                       err);
-    if (status == TN_OK)
-        status = run(street, all, fibers, count, err);
-    for (int i = 0; status == TN_OK && i < fibers; i++)
-        if (all[i].status != TN_OK)
-            status = unexpected(err, "a transaction with retries", &all[i].error);
-    if (status == TN_OK)
-        status = tn_get(street->db, "select value from counter", NULL, tn_into(&value), err);
-    if (status == TN_OK && value != fibers)
-        status = tn_error_set(err, TN_FAILED, NULL, "%d fibers counted to %lld", fibers,
-                              (long long)value);
+    if (status == TN_OK) {
+        all = run(street, fibers, count, err);
+        status = all ? check_count(street, all, fibers, err) : TN_RESOURCE;
+    }
+    free(all);
     tn_status dropped = tn_exec(street->db, "drop table if exists counter", NULL, NULL,
                                 status == TN_OK ? err : NULL);
     return status != TN_OK ? status : dropped;

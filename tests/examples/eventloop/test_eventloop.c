@@ -155,7 +155,7 @@ static void a_thousand_at_once(void **state)
     /* One after the other they would take 200 s, for the pauses alone. */
     printf("# %lld ms, %lld beats, at worst %lld ms late\n", (long long)crowd.elapsed_ms,
            (long long)crowd.beats, (long long)crowd.late_ms);
-    assert_true(crowd.elapsed_ms < 200 * 1000 / 3);
+    assert_true(crowd.elapsed_ms < 200 * 1000 / 4);
 }
 
 static void few_connections_for_many(void **state)
@@ -182,7 +182,7 @@ static tn_status act_cancel(struct stage *stage, void *arg, tn_error *err)
     tn_status status = TN_OK;
 
     (void)arg;
-    for (int i = 0; status == TN_OK && stage->waits && i < 5; i++)
+    for (int i = 0; status == TN_OK && i < 5; i++)
         status = street_cancel(&street, err);
     return status;
 }
@@ -190,11 +190,11 @@ static tn_status act_cancel(struct stage *stage, void *arg, tn_error *err)
 static void a_fiber_cancels_another(void **state)
 {
     (void)state;
-    struct stage stage = play("3", act_cancel, NULL);
-    if (!stage.waits) {
-        puts("skip: no other fiber runs while a statement of this database does");
+    if (!program) {
+        puts("skip: no other fiber runs while a statement of an embedded database does");
         skip();
     }
+    (void)play("3", act_cancel, NULL);
 }
 
 static tn_status act_deadline(struct stage *stage, void *arg, tn_error *err)
@@ -272,7 +272,7 @@ static tn_status act_readers(struct stage *stage, void *arg, tn_error *err)
 {
     enum { READERS = 20 };
     struct latch over = {NULL, READERS};
-    struct reader readers[READERS];
+    static struct reader readers[READERS]; /* too large for a fiber's stack */
 
     (void)arg;
     for (int i = 0; i < READERS; i++) {
