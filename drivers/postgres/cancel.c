@@ -206,6 +206,9 @@ static tn_status request_by_sql(tn_driver_conn *conn, int64_t deadline_ns, tn_er
 {
     PGconn *beside = NULL;
 
+    /* The process behind it is not known here: somebody else's statement would be ended. */
+    if (conn->found & PG_POOLED)
+        return fail_request(conn, err, "a pooler stands between");
     tn_status status = pg_connect_beside(conn, deadline_ns, &beside, err);
     if (status == TN_OK)
         status = ask(conn, beside, deadline_ns, err);
@@ -226,12 +229,10 @@ static bool answered(tn_driver_conn *conn)
 {
     if (!PQconsumeInput(conn->pg))
         conn->broken = true;
-    while (!conn->broken && conn->pending && PQpipelineStatus(conn->pg) == PQ_PIPELINE_OFF &&
-           !PQisBusy(conn->pg)) {
-        PGresult *result = PQgetResult(conn->pg);
+    PGresult *result = NULL;
+    bool prepares = PQpipelineStatus(conn->pg) != PQ_PIPELINE_OFF && !conn->tail;
+    while (!conn->broken && conn->pending && !prepares && pg_result_at_hand(conn, &result)) {
         ExecStatusType kind = PQresultStatus(result);
-        pg_judge(conn, result);
-        conn->pending = result != NULL;
         if (PQstatus(conn->pg) != CONNECTION_OK)
             conn->broken = true;
         PQclear(result);
