@@ -28,6 +28,10 @@ void test_server_create(test_server *server, const char *const settings[], const
                         const char *app_password);
 void test_server_remove(test_server *server);
 
+/* A hot standby that follows it, and what ends that: a server of its own, on another timeline. */
+void test_server_create_standby(test_server *standby, const test_server *primary);
+bool test_server_promote(const test_server *standby);
+
 bool test_server_start(const test_server *server);
 bool test_server_stop(const test_server *server, bool immediately);
 bool test_server_reload(const test_server *server);
