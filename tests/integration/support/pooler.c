@@ -121,6 +121,7 @@ static void guard(const test_pooler *pooler, const char *path, const char *user,
 {
     char byte, file[128];
 
+    test_close_others(end);
     setsid();
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
@@ -173,10 +174,8 @@ void test_pooler_create(test_pooler *pooler, const test_server *server, const ch
     const char *user = servant(pooler);
     fflush(NULL);
     pooler->guard = fork();
-    if (pooler->guard == 0) {
-        close(ends[1]);
+    if (pooler->guard == 0)
         guard(pooler, path, user, ends[0]);
-    }
     close(ends[0]);
     pooler->guard_pipe = ends[1];
     if (pooler->guard < 0)

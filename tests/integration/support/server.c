@@ -54,6 +54,15 @@ static void clear_away(const test_server *server)
     nftw(server->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+void test_close_others(int fd)
+{
+    enum { FDS = 1024 };
+
+    for (int other = STDERR_FILENO + 1; other < FDS; other++)
+        if (other != fd)
+            close(other);
+}
+
 /* Waits for the end of the test, which closes the pipe whatever happens to it. */
 static bool start_guard(test_server *server)
 {
@@ -64,7 +73,7 @@ static bool start_guard(test_server *server)
     server->guard = fork();
     if (server->guard == 0) {
         char byte;
-        close(ends[1]);
+        test_close_others(ends[0]);
         setsid();
         signal(SIGINT, SIG_IGN);
         signal(SIGTERM, SIG_IGN);

@@ -52,6 +52,9 @@ int test_server_log_count(const test_server *server, const char *text);
 char *test_server_url(const test_server *server, const char *user_password, const char *database,
                       const char *more, char *buf, size_t size);
 
+/* In a guard: lets go of what it inherited, such as the pipes of the guards before it. */
+void test_close_others(int fd);
+
 /* A TCP port of the loopback interface that nobody listens on now. */
 int test_free_port(void);
 
