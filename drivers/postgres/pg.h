@@ -137,7 +137,7 @@ struct tn_driver_conn {
     tn_driver_cursor *attached;
     char server[64];
     char endpoint[256];
-    char note[384];
+    char note[256];
     char fatal[192]; /* what the server said when it ended an idle connection */
     char fatal_sqlstate[6];
     bool verified;
