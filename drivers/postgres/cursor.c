@@ -603,6 +603,9 @@ tn_status pg_fetch(tn_driver_cursor *cursor, int64_t deadline_ns, tn_batch *ret,
         tn__arena_reset(&cursor->arena);
     if (!fetch_stored(cursor, &batch)) {
         tn_status status = collect(cursor, deadline_ns, &batch.rows, err);
+        /* What cannot be a value was damaged on its way: so may be what follows. */
+        if (status == TN_PROTOCOL)
+            cursor->conn->broken = true;
         if (status != TN_OK)
             return status;
         batch.values = cursor->values;

@@ -93,19 +93,18 @@ tn_status pg_fail_lost(tn_driver_conn *conn, tn_phase phase, tn_error *err)
 
 tn_status pg_fail_protocol(tn_driver_conn *conn, tn_phase phase, tn_error *err, const char *what)
 {
+    bool committing = conn->committing;
+    tn_diagnostic diagnostic = {
+        .size = sizeof(diagnostic),
+        .status = committing ? TN_OUTCOME_UNKNOWN : TN_PROTOCOL,
+        .phase = committing ? TN_PHASE_COMMIT : phase,
+        .outcome = committing ? TN_OUTCOME_IN_DOUBT : conn->if_lost,
+        .sqlstate = committing ? TN__STR("08007") : TN__STR("08P01"),
+        .message = kit_str(what),
+    };
+
     conn->broken = true;
-    if (conn->committing) {
-        tn_diagnostic diagnostic = {
-            .size = sizeof(diagnostic),
-            .status = TN_OUTCOME_UNKNOWN,
-            .phase = TN_PHASE_COMMIT,
-            .outcome = TN_OUTCOME_IN_DOUBT,
-            .sqlstate = TN__STR("08007"),
-            .message = kit_str(what),
-        };
-        return conn->host->fail(err, &diagnostic);
-    }
-    return kit_fail(conn->host, err, TN_PROTOCOL, phase, "08P01", "%s", what);
+    return conn->host->fail(err, &diagnostic);
 }
 
 /* An error that libpq made itself: it gives no SQLSTATE. */
@@ -148,7 +147,10 @@ static tn_status status_of(const PGresult *result, bool fatal, tn_phase phase)
 
 static tn_outcome outcome_of(const tn_driver_conn *conn, bool fatal)
 {
-    return fatal ? conn->if_lost : TN_OUTCOME_NONE;
+    if (fatal)
+        return conn->if_lost;
+    /* COMMIT that is refused has rolled back. */
+    return conn->committing ? TN_OUTCOME_NOT_APPLIED : TN_OUTCOME_NONE;
 }
 
 tn_status pg_fail_result(tn_driver_conn *conn, const PGresult *result, tn_phase phase,
