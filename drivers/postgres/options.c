@@ -244,8 +244,13 @@ static tn_status check_encoding(const tn_driver_source *source, const PQconninfo
 static void set_timeouts(tn_driver_source *source, const tn_source_config *config,
                          const PQconninfoOption *options)
 {
+    const char *wanted = value_of(options, "target_session_attrs");
     int64_t seconds;
 
+    if (!wanted)
+        wanted = environment("PGTARGETSESSIONATTRS");
+    source->choosy = wanted && strcmp(wanted, "any") != 0;
+    source->second_pass = wanted && strcmp(wanted, "prefer-standby") == 0;
     source->connect_timeout_ms = config->connect_timeout_ms;
     if (tn__parse_int64(kit_str(value_of(options, "connect_timeout")), &seconds) && seconds > 0)
         source->host_timeout_ms = (uint32_t)(seconds > 86400 ? 86400 : seconds) * 1000;

@@ -52,6 +52,8 @@ struct tn_driver_source {
     const char *sslmode;      /* what the policy adds; NULL: what is written counts */
     bool gssencmode_off;      /* not said in the URL */
     bool refuse_password;     /* never in clear to a server that is not verified */
+    bool choosy;              /* target_session_attrs is not any */
+    bool second_pass;         /* prefer-standby: comes back to hosts that it passed over */
     uint8_t prepare;          /* pg_prepare_mode */
     atomic_uint probed;       /* PG_PROBED and what was found; 0: nobody asked yet */
     uint32_t host_timeout_ms; /* connect_timeout of the URL, for each host; 0: none */
@@ -183,6 +185,7 @@ typedef struct pg_connect_failure {
     ConnStatusType stage; /* the last one seen before it failed */
     bool peer_closed;     /* the server ended it, or nothing came */
     bool needs_password;
+    bool choosy; /* target_session_attrs may be why: libpq does not tell */
 } pg_connect_failure;
 tn_status pg_connect_diagnose(const tn_driver_source *source, const char *message,
                               const pg_connect_failure *failure, tn_error *err);
