@@ -62,6 +62,7 @@ tn_status tn__pool_new(tn__source *source, const tn_config *config, tn__pool **r
         .pause = pool_pause,
         .fork_generation = tn__fork_watch(),
     };
+    pool->provider.family = pool;
     pool->client.magic = TN__DB_MAGIC;
     pool->client.kind = TN__DB_CLIENT;
     pool->client.provider = &pool->provider;
@@ -168,6 +169,7 @@ tn_status tn__pool_adopt_replica(tn__pool *pool, tn__pool *replica)
     bool wanted = !pool->closing;
     if (wanted) {
         replica->parent = pool;
+        replica->provider.family = pool;
         pool->pins++;
         replica->retired = pool->replicas;
         pool->replicas = replica;

@@ -34,6 +34,7 @@ struct tn__provider {
     tn__provider *(*reader)(tn__provider *provider);
     /* A pause that does not block an application's event loop, and ends early at shutdown. */
     void (*pause)(tn__provider *provider, int64_t ns);
+    const void *family; /* the same for a client and its replica, which differ in nothing else */
     unsigned fork_generation; /* of the process that opened it */
     /* Settings, which may be changed while others read them. */
     _Atomic int64_t pool_timeout_ms;
