@@ -117,23 +117,30 @@ static void begin(void)
     abort(); /* who is done is not resumed */
 }
 
+static bool point_to_begin(struct fiber *fiber)
+{
+    if (getcontext(&fiber->own) != 0)
+        return false;
+    fiber->own.uc_stack.ss_sp = bottom_of(fiber->stack);
+    fiber->own.uc_stack.ss_size = size_of_room();
+    fiber->own.uc_link = NULL;
+    makecontext(&fiber->own, begin, 0);
+    return true;
+}
+
 struct fiber *fiber_new(struct fiber_stacks *stacks, fiber_fn *fn, void *arg)
 {
     struct fiber *fiber = calloc(1, sizeof(*fiber));
 
     if (!fiber)
         return NULL;
+    fiber->fn = fn;
+    fiber->arg = arg;
     fiber->stack = stack_take(stacks);
-    if (!fiber->stack || getcontext(&fiber->own) != 0) {
+    if (!fiber->stack || !point_to_begin(fiber)) {
         fiber_free(stacks, fiber);
         return NULL;
     }
-    fiber->fn = fn;
-    fiber->arg = arg;
-    fiber->own.uc_stack.ss_sp = bottom_of(fiber->stack);
-    fiber->own.uc_stack.ss_size = size_of_room();
-    fiber->own.uc_link = NULL;
-    makecontext(&fiber->own, begin, 0);
     fiber->own_tsan = tsan_new();
     return fiber;
 }

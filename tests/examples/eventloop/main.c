@@ -52,6 +52,8 @@ static tn_status show_crowd(const struct program *p, tn_db *db, tn_error *err)
     tn_status status = crowd_run(&crowd, err);
     if (status != TN_OK)
         return status;
+    if (crowd.more_threads)
+        return tn_error_set(err, TN_FAILED, NULL, "fibers ran on more than one thread");
     struct loop_stats loop = loop_stats(p->loop);
     printf("crowd     %d fibers, %d rounds of a query and a transaction each: all %lld right\n",
            (int)crowd.fibers, (int)crowd.rounds, (long long)crowd.changes);
@@ -59,10 +61,10 @@ static tn_status show_crowd(const struct program *p, tn_db *db, tn_error *err)
            crowd.most_calls, loop.most_waiting, crowd.most_transactions);
     printf("time      %.2f s; the pauses in the database alone are %.2f s, one after the other\n",
            (double)crowd.elapsed_ms / 1000, pauses_s);
-    printf("thread    %ld ran all of them%s; the process has %d: %llu waits there, none elsewhere"
-           " for a query\n",
-           (long)crowd.thread, crowd.more_threads ? ", and others" : "", threads_of_process(),
-           (unsigned long long)loop.waits);
+    printf("thread    %ld ran all of them; %d threads in the process; %llu waits on fibers, %llu"
+           " elsewhere\n",
+           (long)crowd.thread, threads_of_process(), (unsigned long long)loop.waits,
+           (unsigned long long)loop.waits_elsewhere);
     printf("heart     %lld beats of a fiber that wakes each 5 ms, at worst %lld ms late\n",
            (long long)crowd.beats, (long long)crowd.late_ms);
     return TN_OK;
