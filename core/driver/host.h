@@ -16,10 +16,17 @@ struct tn_host_conn {
     void *wait_arg;
     atomic_int cancel_fd; /* made by the first wait; -1 before */
     atomic_int phase;     /* enum in host.c: idle, running, cancelled */
+    atomic_bool stopping; /* the client shuts down: what runs is ended, nothing more is begun */
     bool shielded;        /* owner only: waits are not interrupted (cancel, cleaning up) */
 };
 
 extern const tn_host tn__host;
+
+/* This thread is the library's own: it waits by itself, never by an application's wait, which knows
+ * only the application's threads. */
+void tn__host_own_thread(void);
+/* The wait that may be called on this thread: the application's, or NULL. */
+tn_wait_fn *tn__host_wait_here(tn_wait_fn *wait);
 
 void tn__host_conn_init(tn_host_conn *conn, tn_wait_fn *wait, void *wait_arg);
 void tn__host_conn_close(tn_host_conn *conn);
@@ -30,5 +37,11 @@ void tn__host_end(tn_host_conn *conn);
 /* Any thread. */
 void tn__host_cancel(tn_host_conn *conn);
 bool tn__host_cancelled(const tn_host_conn *conn);
+/* Any thread: ends what runs, and what is begun later at once, but for what is shielded. */
+void tn__host_stop(tn_host_conn *conn);
+static inline bool tn__host_stopping(const tn_host_conn *conn)
+{
+    return atomic_load_explicit(&conn->stopping, memory_order_relaxed);
+}
 
 #endif

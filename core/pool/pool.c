@@ -1,509 +1,306 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A connection, or the right to open one, goes straight from who gives it up to who has waited
- * longest: nobody who comes later can take it in between. What can block (connecting, pinging,
- * resetting, closing) is done outside the lock, by the thread that needs it.
+ * Borrowing and giving back. A connection, or the right to open one, goes straight from who gives
+ * it up to who has waited longest: nobody who comes later can take it in between. What can block
+ * (pinging, resetting, closing) is done outside the lock, by the thread that needs it.
  */
-#include "pool/pool.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include "pool/borrow.h"
 
 #include "base/clock.h"
-#include "base/str.h"
-#include "config/config.h"
-#include "observe/log.h"
-#include "session/fork.h"
+#include "base/relaxed.h"
+#include "observe/trace.h"
+#include "pool/holders.h"
 
-enum { PING_AFTER_IDLE_MS = 1000, PING_MS = 5000, RESET_MS = 5000 };
-
-struct tn__waiter {
-    pthread_cond_t ready;
-    tn__conn *conn; /* handed over */
-    bool may_open;  /* a slot handed over: the waiter opens a connection itself */
-    bool done;
-    tn__waiter *next;
-};
+enum { RESET_MS = 1000 };
 
 static tn__pool *pool_of(tn__provider *provider)
 {
     return (tn__pool *)provider;
 }
 
-/* ---- waiters (all under the lock) ------------------------------------------------------------ */
+/* ---- in line (under the lock) ---------------------------------------------------------------- */
 
-static void enqueue(tn__pool *pool, tn__waiter *waiter)
+/* What a borrower wants. */
+typedef struct wish {
+    int64_t now_ns;
+    int64_t deadline_ns;
+    tn__site site;
+    bool once;  /* the first failure to connect is the answer */
+    bool front; /* its turn had come already, with a connection that proved to be dead */
+    int64_t *ret_waited_ns; /* gets what was spent in line; may be NULL */
+} wish;
+
+static tn_status give_up(tn__pool *pool, const wish *want, tn_error *err)
 {
-    if (pool->last_waiter)
-        pool->last_waiter->next = waiter;
-    else
-        pool->first_waiter = waiter;
-    pool->last_waiter = waiter;
-    pool->n_waiting++;
+    pool->timeouts++;
+    return tn__holders_explain(pool, (tn__now_ns() - want->now_ns) / TN__NS_PER_MS, err);
 }
 
-static void dequeue(tn__pool *pool, tn__waiter *waiter)
+/* A connection in *ret, or NULL there and the right to open one. The pool stays as long as somebody
+ * is in its line. */
+static tn_status wait_in_line(tn__pool *pool, const wish *want, tn__conn **ret, tn_error *err)
 {
-    tn__waiter *before = NULL;
+    tn__waiter waiter = {
+        .once = want->once, .why = err, .thread = tn__thread_number(), .site = want->site};
 
-    for (tn__waiter *at = pool->first_waiter; at; before = at, at = at->next) {
-        if (at != waiter)
-            continue;
-        *(before ? &before->next : &pool->first_waiter) = at->next;
-        if (pool->last_waiter == at)
-            pool->last_waiter = before;
-        pool->n_waiting--;
-        return;
+    tn_status status = tn__waiter_init(&waiter, pool->source, err);
+    if (status != TN_OK)
+        return status;
+    pool->pins++;
+    tn__queue_put(&pool->queue, &waiter, want->front);
+    tn__demand(pool);
+    if (!tn__waiter_sleep(&waiter, &pool->lock, want->deadline_ns)) {
+        status = give_up(pool, want, err);
+        tn__queue_remove(&pool->queue, &waiter);
+    } else {
+        status = waiter.status;
     }
-}
-
-static bool hand_over(tn__pool *pool, tn__conn *conn)
-{
-    tn__waiter *waiter = pool->first_waiter;
-
-    if (!waiter)
-        return false;
-    dequeue(pool, waiter);
-    waiter->conn = conn;
-    waiter->may_open = conn == NULL;
-    waiter->done = true;
-    pthread_cond_signal(&waiter->ready);
-    return true;
-}
-
-/* ---- slots (all under the lock) -------------------------------------------------------------- */
-
-static void lend(tn__pool *pool, tn__conn *conn)
-{
-    conn->next = pool->lent;
-    pool->lent = conn;
-    pool->in_use++;
-    pool->acquires++;
-}
-
-/* It still counts as in use until its slot is given on. */
-static void unlend(tn__pool *pool, tn__conn *conn)
-{
-    for (tn__conn **at = &pool->lent; *at; at = &(*at)->next)
-        if (*at == conn) {
-            *at = conn->next;
-            break;
-        }
-    conn->next = NULL;
-}
-
-/* A slot is free: its right to open goes to the first waiter, or it is given up. */
-static void free_slot(tn__pool *pool)
-{
-    if (pool->closing || !hand_over(pool, NULL))
-        pool->total--;
-}
-
-static void count_closed(tn__pool *pool, const tn__conn *conn)
-{
-    pool->destroyed++;
-    pool->cache_hits += conn->cache.hits;
-    pool->cache_misses += conn->cache.misses;
-}
-
-/* ---- acquire --------------------------------------------------------------------------------- */
-
-static tn_status exhausted(tn__pool *pool, int64_t waited_ms, tn_error *err)
-{
-    tn_error_set(err, TN_TIMEOUT, "53300",
-                 "no connection within %lld ms: %u of %u in use, %u idle, %u waiting",
-                 (long long)waited_ms, pool->in_use, pool->max, pool->n_idle, pool->n_waiting);
-    if (!err)
-        return TN_TIMEOUT;
-    err->phase = TN_PHASE_ACQUIRE;
-    err->outcome = TN_OUTCOME_NOT_APPLIED;
-    err->retry = TN_RETRY_STATEMENT;
-    if (pool->last_connect_error.status != TN_OK)
-        snprintf(err->detail, sizeof(err->detail), "the last connection attempt failed: %.400s",
-                 pool->last_connect_error.message);
-    tn_error_set_hint(err, "are connections kept by unclosed rows, sessions or transactions? "
-                           "DB_MAX_CONNECTIONS and DB_POOL_TIMEOUT are the limits");
-    return TN_TIMEOUT;
-}
-
-static bool wait_turn(tn__pool *pool, tn__waiter *waiter, int64_t deadline_ns)
-{
-    const struct timespec until = {.tv_sec = deadline_ns / TN__NS_PER_S,
-                                   .tv_nsec = deadline_ns % TN__NS_PER_S};
-
-    while (!waiter->done) {
-        int error = deadline_ns == TN_NO_DEADLINE
-                        ? pthread_cond_wait(&waiter->ready, &pool->lock)
-                        : pthread_cond_timedwait(&waiter->ready, &pool->lock, &until);
-        if (error == ETIMEDOUT && !waiter->done)
-            return false;
-    }
-    return true;
-}
-
-/* Under the lock: an idle connection, the right to open one, or a place in the queue. */
-static tn_status wait_in_line(tn__pool *pool, int64_t deadline_ns, tn__conn **ret, tn_error *err)
-{
-    tn__waiter waiter = {0};
-    pthread_condattr_t monotonic;
-    int64_t since = tn__now_ns();
-
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&waiter.ready, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    enqueue(pool, &waiter);
-    tn_status status = TN_OK;
-    if (!wait_turn(pool, &waiter, deadline_ns)) {
-        pool->timeouts++;
-        status = exhausted(pool, (tn__now_ns() - since) / TN__NS_PER_MS, err);
-        dequeue(pool, &waiter);
-    } else if (!waiter.conn && !waiter.may_open) {
-        status = tn_error_set(err, TN_SHUTDOWN, NULL, "the client is being closed");
-    }
-    pthread_cond_destroy(&waiter.ready);
+    pool->pins--;
+    int64_t waited = tn__now_ns() - want->now_ns;
+    pool->waits++;
+    pool->waited_ns += waited;
+    if (want->ret_waited_ns)
+        *want->ret_waited_ns = waited;
+    tn__waiter_finish(&waiter);
     if (status == TN_OK)
         *ret = waiter.conn;
     return status;
 }
 
-static tn_status take_slot(tn__pool *pool, int64_t deadline_ns, tn__conn **ret, tn_error *err)
+static tn_status take_slot(tn__pool *pool, const wish *want, tn__conn **ret, tn_error *err)
 {
+    tn__conn *idle = pool->lists[TN__SLOT_IDLE];
+    bool first = (want->front || !pool->queue.first) && !pool->suspended;
+
     if (pool->closing)
-        return tn_error_set(err, TN_SHUTDOWN, NULL, "the client is being closed");
+        return tn__shutting_down(err);
+    /* What was dead may have taken the whole time. */
+    if (want->front && tn__now_ns() >= want->deadline_ns)
+        return give_up(pool, want, err);
     *ret = NULL;
-    if (pool->first_waiter == NULL && pool->idle) {
-        *ret = pool->idle;
-        pool->idle = (*ret)->next;
-        pool->n_idle--;
+    if (first && idle) {
+        tn__slot_lend(pool, idle, TN__SLOT_IDLE, want->now_ns);
+        idle->lease.thread = tn__thread_number();
+        idle->lease.site = want->site;
+        *ret = idle;
         return TN_OK;
     }
-    if (pool->first_waiter == NULL && pool->total < pool->max) {
-        pool->total++;
+    if (first && !tn__source_remote(pool->source) && tn__slot_total(pool) < pool->max) {
+        tn__slot_move(pool, NULL, TN__SLOT_NONE, TN__SLOT_OPENING);
         return TN_OK;
     }
-    return wait_in_line(pool, deadline_ns, ret, err);
+    return wait_in_line(pool, want, ret, err);
 }
 
-/* Outside the lock; the slot is ours. */
-static tn_status open_connection(tn__pool *pool, int64_t deadline_ns, tn__conn **ret, tn_error *err)
-{
-    int64_t limit = tn__deadline_after_ms(tn__now_ns(), pool->connect_timeout_ms);
-    tn_error why = TN_ERROR_INIT;
+/* ---- opening one oneself, where that waits for nobody ---------------------------------------- */
 
-    tn_status status = tn__conn_open(&pool->plan, tn__deadline_min(limit, deadline_ns), ret, &why);
-    if (status != TN_OK && why.phase == TN_PHASE_NONE)
-        why.phase = TN_PHASE_CONNECT;
+static tn_status open_here(tn__pool *pool, const wish *want, tn__conn **ret, tn_error *err)
+{
+    int64_t limit = tn__deadline_after_ms(tn__now_ns(), tn__relaxed(&pool->connect_timeout_ms));
+    tn_error why = TN_ERROR_INIT;
+    tn__conn *conn = NULL;
+
     pthread_mutex_lock(&pool->lock);
-    pool->last_connect_error = why;
-    if (status == TN_OK)
-        pool->created++;
-    pthread_mutex_unlock(&pool->lock);
+    tn_status status = tn__demand_here(pool, tn__deadline_min(limit, want->deadline_ns), &conn,
+                                       &why);
+    if (status == TN_OK) {
+        tn__slot_lend(pool, conn, TN__SLOT_OPENING, tn__now_ns());
+        conn->lease.thread = tn__thread_number();
+        conn->lease.site = want->site;
+        *ret = conn;
+    }
+    tn__pool_unlock_and_free(pool);
     if (status != TN_OK && err)
         *err = why;
     return status;
 }
 
-/* Up to an eighth is taken off, differently for each, so that connections which were made together
- * do not all end together. */
-static bool too_old(const tn__pool *pool, const tn__conn *conn, int64_t now)
+/* ---- borrow ---------------------------------------------------------------------------------- */
+
+static void put_away(tn__pool *pool, tn__conn *conn, tn__why why)
 {
-    int64_t spread = (int64_t)((uintptr_t)conn >> 4 & 127);
-
-    return pool->max_lifetime_ns &&
-           now - conn->created_ns > pool->max_lifetime_ns - pool->max_lifetime_ns / 1024 * spread;
-}
-
-/* Under the lock: takes one connection that was idle for too long or is too old out of the pool. */
-static tn__conn *take_expired(tn__pool *pool, int64_t now)
-{
-    for (tn__conn **at = &pool->idle; *at; at = &(*at)->next) {
-        tn__conn *conn = *at;
-        bool idle_long = pool->idle_timeout_ns && pool->total > pool->min &&
-                         now - conn->idle_since_ns > pool->idle_timeout_ns;
-        if (!idle_long && !too_old(pool, conn, now))
-            continue;
-        *at = conn->next;
-        pool->n_idle--;
-        count_closed(pool, conn);
-        return conn;
-    }
-    return NULL;
-}
-
-/* The slot is given on only when the connection is closed: the maximum holds at every moment. */
-static void close_expired(tn__pool *pool)
-{
-    tn__conn *conn;
-
     pthread_mutex_lock(&pool->lock);
-    while ((conn = take_expired(pool, tn__now_ns()))) {
-        pthread_mutex_unlock(&pool->lock);
-        tn__conn_close(conn);
-        pthread_mutex_lock(&pool->lock);
-        free_slot(pool);
-    }
+    tn__slot_move(pool, conn, TN__SLOT_LENT, TN__SLOT_CLOSING);
+    pool->acquires--; /* it was none */
+    pool->pins++;
     pthread_mutex_unlock(&pool->lock);
+    tn__slot_close(pool, conn, why);
 }
 
-/* One that lay idle for long may have died meanwhile; one that did not is taken as it is. */
-static bool is_fresh(const tn__pool *pool, const tn__conn *conn, int64_t now)
+/* The pin of put_away() holds the pool until the next turn. */
+static tn_status borrow(tn__pool *pool, wish want, tn__conn **ret, tn_error *err)
 {
-    return now - conn->idle_since_ns < PING_AFTER_IDLE_MS * TN__NS_PER_MS &&
-           !too_old(pool, conn, now);
-}
-
-static bool still_alive(const tn__pool *pool, tn__conn *conn, int64_t now, int64_t deadline_ns)
-{
-    int64_t limit = tn__deadline_min(deadline_ns, tn__deadline_after_ms(now, PING_MS));
-
-    return !too_old(pool, conn, now) && conn->driver->conn.ping(conn->drv, limit, NULL) == TN_OK;
-}
-
-/* Outside the lock: an idle connection that is not fresh is asked, or replaced; without one the
- * slot is filled. */
-static tn_status prove(tn__pool *pool, int64_t now, int64_t deadline_ns, tn__conn **conn,
-                       tn_error *err)
-{
-    tn_status status = TN_OK;
-
-    if (*conn && !still_alive(pool, *conn, now, deadline_ns)) {
-        pthread_mutex_lock(&pool->lock);
-        count_closed(pool, *conn);
-        pthread_mutex_unlock(&pool->lock);
-        tn__conn_close(*conn);
-        *conn = NULL;
-    }
-    if (!*conn)
-        status = open_connection(pool, deadline_ns, conn, err);
-    pthread_mutex_lock(&pool->lock);
-    if (status == TN_OK)
-        lend(pool, *conn);
-    else
-        free_slot(pool);
-    pthread_mutex_unlock(&pool->lock);
-    return status;
-}
-
-static tn_status borrow(tn__pool *pool, int64_t now, int64_t deadline_ns, tn__conn **ret,
-                        tn_error *err)
-{
-    tn__conn *conn;
-
     tn_status status = tn__provider_check(&pool->provider, err);
+    tn__conn *conn;
+
     if (status != TN_OK)
         return status;
+    for (;; want.front = true) {
+        tn__check what = TN__CHECK_NOTHING;
+        tn__why why = TN__WHY_PING;
+        pthread_mutex_lock(&pool->lock);
+        pool->pins -= want.front;
+        status = take_slot(pool, &want, &conn, err);
+        if (status == TN_OK && conn)
+            what = tn__check_for(pool, conn, want.now_ns, &why);
+        tn__pool_unlock_and_free(pool);
+        if (status != TN_OK)
+            return status;
+        if (!conn)
+            return open_here(pool, &want, ret, err);
+        if (what == TN__CHECK_NOTHING ||
+            tn__check_passes(pool, conn, what, want.deadline_ns, &why)) {
+            *ret = conn;
+            return TN_OK;
+        }
+        put_away(pool, conn, why);
+    }
+}
+
+/* The source is held on: its URL is told of twice. */
+static tn_status borrow_traced(tn__pool *pool, wish want, tn__conn **ret, tn_error *err)
+{
+    int64_t waited = 0;
+    tn_error why = TN_ERROR_INIT;
+    tn__span span;
+
     pthread_mutex_lock(&pool->lock);
-    status = take_slot(pool, deadline_ns, &conn, err);
-    bool fresh = status == TN_OK && conn && is_fresh(pool, conn, now);
-    if (fresh)
-        lend(pool, conn);
+    tn__source *source = pool->source ? tn__source_ref(pool->source) : NULL;
     pthread_mutex_unlock(&pool->lock);
-    if (status == TN_OK && !fresh)
-        status = prove(pool, now, deadline_ns, &conn, err);
-    if (status == TN_OK)
-        *ret = conn;
+    tn_trace_event event = {.kind = TN_TRACE_ACQUIRE,
+                            .start_ns = want.now_ns,
+                            .driver = pool->driver->name,
+                            .url = source ? source->url : ""};
+    tn__trace_begin(&span, &event);
+    want.ret_waited_ns = &waited;
+    tn_status status = borrow(pool, want, ret, &why);
+    event.worked_ns = waited;
+    event.connection = status == TN_OK ? (*ret)->number : 0;
+    event.error = status == TN_OK ? NULL : &why;
+    tn__trace_end(&span, &event);
+    tn__source_unref(source);
+    if (status != TN_OK && err)
+        *err = why;
     return status;
 }
 
-static tn_status pool_acquire(tn__provider *provider, int64_t deadline_ns, tn__conn **ret,
-                              tn_error *err)
+tn_status tn__borrow(tn__provider *provider, int64_t deadline_ns, tn__conn **ret, tn_error *err)
 {
     int64_t now = tn__now_ns();
-    int64_t patience = tn__deadline_after_ms(now, provider->pool_timeout_ms);
+    int64_t patience = tn__deadline_after_ms(now, tn__relaxed(&provider->pool_timeout_ms));
+    const wish want = {.now_ns = now,
+                       .deadline_ns = tn__deadline_min(deadline_ns, patience),
+                       .site = tn__site_take()};
 
-    return borrow(pool_of(provider), now, tn__deadline_min(deadline_ns, patience), ret, err);
+    return TN_UNLIKELY(tn__trace_wanted(TN_TRACE_ACQUIRE))
+               ? borrow_traced(pool_of(provider), want, ret, err)
+               : borrow(pool_of(provider), want, ret, err);
 }
 
 tn_status tn__pool_connect(tn__pool *pool, int64_t deadline_ns, tn_error *err)
 {
+    const wish want = {.now_ns = tn__now_ns(), .deadline_ns = deadline_ns, .once = true};
     tn__conn *conn;
 
-    tn_status status = borrow(pool, tn__now_ns(), deadline_ns, &conn, err);
+    tn_status status = borrow(pool, want, &conn, err);
     if (status == TN_OK)
-        pool->provider.release(&pool->provider, conn);
+        tn__give_back(&pool->provider, conn);
     return status;
 }
 
-/* ---- release --------------------------------------------------------------------------------- */
+/* ---- give back ------------------------------------------------------------------------------- */
 
-static void free_pool(tn__pool *pool)
+void tn__pool_serve(tn__pool *pool)
 {
-    if (pool->plan.source)
-        pool->plan.driver->conn.close_source(pool->plan.source);
-    pthread_mutex_destroy(&pool->lock);
-    free(pool->url);
-    free(pool);
+    int64_t now = tn__now_ns();
+
+    while (!pool->suspended && pool->queue.first && pool->lists[TN__SLOT_IDLE]) {
+        tn__conn *conn = pool->lists[TN__SLOT_IDLE];
+        tn__slot_lend(pool, conn, TN__SLOT_IDLE, now);
+        tn__queue_hand(&pool->queue, conn);
+    }
 }
 
-/* Releases are frequent, expiry is not: look at most once a second. */
-static bool oldest_needs_a_look(tn__pool *pool, int64_t now)
+static void keep_connection(tn__pool *pool, tn__conn *conn, int64_t now)
 {
-    if (now - pool->looked_ns < TN__NS_PER_S)
-        return false;
-    pool->looked_ns = now;
-    return pool->n_idle > 1;
-}
-
-static void keep_connection(tn__pool *pool, tn__conn *conn)
-{
-    pool->in_use--;
-    if (hand_over(pool, conn))
+    conn->idle_since_ns = now;
+    if (!pool->suspended && pool->queue.first) {
+        tn__slot_lend(pool, conn, TN__SLOT_LENT, now);
+        tn__queue_hand(&pool->queue, conn);
         return;
-    conn->next = pool->idle;
-    pool->idle = conn;
-    pool->n_idle++;
+    }
+    tn__slot_move(pool, conn, TN__SLOT_LENT, TN__SLOT_IDLE);
+    if (pool->idle_timeout_ns)
+        tn__upkeep_by(pool, now + pool->idle_timeout_ns);
+    if (pool->max_lifetime_ns)
+        tn__upkeep_by(pool, tn__check_end_ns(pool, conn));
+    tn__pool_changed(pool);
 }
 
-/* Closes it and gives its slot on; the last one to leave a client that is closed frees it. */
-static void close_connection(tn__pool *pool, tn__conn *conn)
+static bool may_stay(const tn__pool *pool, const tn__conn *conn, bool clean, tn__why *ret_why)
 {
-    const tn__conn counted = {.cache = {.hits = conn->cache.hits, .misses = conn->cache.misses}};
-
-    tn__conn_close(conn);
-    pthread_mutex_lock(&pool->lock);
-    pool->in_use--;
-    count_closed(pool, &counted);
-    free_slot(pool);
-    bool last = pool->closing && pool->in_use == 0;
-    pthread_mutex_unlock(&pool->lock);
-    if (last)
-        free_pool(pool);
+    if (conn->demoted)
+        *ret_why = TN__WHY_DEMOTED;
+    else if (conn->discard)
+        *ret_why = TN__WHY_BROKEN;
+    else if (!clean)
+        *ret_why = TN__WHY_RESET;
+    else if (pool->closing)
+        *ret_why = TN__WHY_SHUTDOWN;
+    else if (conn->source != pool->source || tn__slot_total(pool) > pool->max)
+        *ret_why = TN__WHY_REPLACED;
+    else
+        return true;
+    return false;
 }
 
-static void pool_release(tn__provider *provider, tn__conn *conn)
+void tn__give_back(tn__provider *provider, tn__conn *conn)
 {
     tn__pool *pool = pool_of(provider);
-    bool look = false;
+    tn__why why = TN__WHY_BROKEN;
 
     if (tn__provider_check(&pool->provider, NULL) != TN_OK)
         return; /* the parent's connection: not ours to touch */
     int64_t now = tn__now_ns();
-    bool keep = tn__conn_reset(conn, tn__deadline_after_ms(now, RESET_MS));
-    conn->idle_since_ns = now;
+    bool clean = tn__conn_reset(conn, tn__deadline_after_ms(now, RESET_MS));
 
     pthread_mutex_lock(&pool->lock);
-    unlend(pool, conn);
-    keep = keep && !pool->closing;
-    if (keep) {
-        keep_connection(pool, conn);
-        look = oldest_needs_a_look(pool, now);
+    bool stays = may_stay(pool, conn, clean, &why);
+    if (stays) {
+        keep_connection(pool, conn, now);
+    } else {
+        /* What ended one may have ended others: they are asked before they are used again. */
+        if (why <= TN__WHY_RESET || why == TN__WHY_DEMOTED)
+            pool->suspect_ns = now;
+        if (why == TN__WHY_DEMOTED)
+            pool->demoted_ns = now;
+        tn__slot_move(pool, conn, TN__SLOT_LENT, TN__SLOT_CLOSING);
     }
     pthread_mutex_unlock(&pool->lock);
-    if (!keep)
-        close_connection(pool, conn);
-    else if (look)
-        close_expired(pool);
+    if (!stays)
+        tn__slot_close(pool, conn, why);
 }
 
-static void pool_cancel_all(tn__provider *provider)
-{
-    tn__pool *pool = pool_of(provider);
+/* ---- end what runs --------------------------------------------------------------------------- */
 
+static void cancel_lent(tn__pool *pool)
+{
     pthread_mutex_lock(&pool->lock);
-    for (tn__conn *conn = pool->lent; conn; conn = conn->next)
+    for (tn__conn *conn = pool->lists[TN__SLOT_LENT]; conn; conn = conn->next)
         tn__host_cancel(&conn->host);
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* ---- life ------------------------------------------------------------------------------------ */
-
-tn_status tn__pool_new(const tn__conn_plan *plan, char *url, const tn_config *config,
-                       tn__pool **ret, tn_error *err)
+void tn__cancel_all(tn__provider *provider)
 {
-    tn__pool *pool = calloc(1, sizeof(*pool));
+    tn__pool *pool = pool_of(provider);
 
-    if (!pool)
-        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
-    pool->provider = (tn__provider){
-        .acquire = pool_acquire,
-        .release = pool_release,
-        .cancel_all = pool_cancel_all,
-        .fork_generation = tn__fork_watch(),
-        .pool_timeout_ms = tn__config_number(config, TN__OPT_POOL_TIMEOUT),
-        .statement_timeout_ms = tn__config_number(config, TN__OPT_STATEMENT_TIMEOUT),
-        .row_buffer = (size_t)tn__config_number(config, TN__OPT_ROW_BUFFER),
-    };
-    pool->client.magic = TN__DB_MAGIC;
-    pool->client.kind = TN__DB_CLIENT;
-    pool->client.provider = &pool->provider;
-    pool->client.deadline_ns = TN_NO_DEADLINE;
-    pool->plan = *plan;
-    pool->url = url;
-    pool->connect_timeout_ms = tn__config_number(config, TN__OPT_CONNECTION_TIMEOUT);
-    pool->max = (uint32_t)tn__config_number(config, TN__OPT_MAX_CONNECTIONS);
-    pool->min = (uint32_t)tn__config_number(config, TN__OPT_MIN_CONNECTIONS);
-    pool->idle_timeout_ns = tn__config_number(config, TN__OPT_IDLE_TIMEOUT) * TN__NS_PER_MS;
-    pool->max_lifetime_ns = tn__config_number(config, TN__OPT_MAX_LIFETIME) * TN__NS_PER_MS;
-    pthread_mutex_init(&pool->lock, NULL);
-    *ret = pool;
-    return TN_OK;
-}
-
-static void refuse_waiters(tn__pool *pool)
-{
-    for (tn__waiter *waiter = pool->first_waiter; waiter; waiter = pool->first_waiter) {
-        dequeue(pool, waiter);
-        waiter->done = true;
-        pthread_cond_signal(&waiter->ready);
-    }
-}
-
-tn_status tn__pool_close(tn__pool *pool, tn_error *err)
-{
-    tn_status status = tn__provider_check(&pool->provider, err);
-    if (status != TN_OK)
-        return status; /* memory and descriptors stay: closing them would speak to the server */
-
+    if (tn__provider_check(provider, NULL) != TN_OK)
+        return; /* the lock may be held for ever by a thread that is not in this process */
+    cancel_lent(pool);
     pthread_mutex_lock(&pool->lock);
-    pool->closing = true;
-    pool->client.magic = 0;
-    refuse_waiters(pool);
-    tn__conn *idle = pool->idle;
-    pool->idle = NULL;
-    pool->total -= pool->n_idle;
-    pool->n_idle = 0;
-    uint32_t in_use = pool->in_use;
+    tn__pool *replica = pool->replica;
     pthread_mutex_unlock(&pool->lock);
-    while (idle) {
-        tn__conn *next = idle->next;
-        tn__conn_close(idle);
-        idle = next;
-    }
-    if (in_use == 0) {
-        free_pool(pool);
-        return TN_OK;
-    }
-    tn_error_set(err, TN_MISUSE, NULL,
-                 "tn_db_close: %u connections are still in use by rows, sessions or transactions",
-                 in_use);
-    tn_error_set_hint(err, "close them first (tn_close, tn_release, tn_commit, tn_rollback)");
-    return TN_MISUSE;
-}
-
-void tn__pool_stats(tn__pool *pool, tn_pool_stats *ret)
-{
-    pthread_mutex_lock(&pool->lock);
-    *ret = (tn_pool_stats){
-        .max = pool->max,
-        .total = pool->total,
-        .in_use = pool->in_use,
-        .idle = pool->n_idle,
-        .waiting = pool->n_waiting,
-        .acquires = pool->acquires,
-        .timeouts = pool->timeouts,
-        .created = pool->created,
-        .destroyed = pool->destroyed,
-        .statement_cache_hits = pool->cache_hits,
-        .statement_cache_misses = pool->cache_misses,
-    };
-    /* Lent connections count their own hits meanwhile; those are added when they are closed. */
-    for (const tn__conn *conn = pool->idle; conn; conn = conn->next) {
-        ret->statement_cache_hits += conn->cache.hits;
-        ret->statement_cache_misses += conn->cache.misses;
-    }
-    pthread_mutex_unlock(&pool->lock);
+    if (replica)
+        cancel_lent(replica);
 }
