@@ -144,7 +144,8 @@ TN_API void tn_error_clear(tn_error *err);
 
 /*
  * The error as text: "message (SQLSTATE 23505)" and, each on a line of its own, detail, hint,
- * constraint. Control characters of the server are shown as \xNN. Semantics of snprintf.
+ * constraint, transaction. Control characters of the server are shown as \xNN. Semantics of
+ * snprintf.
  */
 TN_API size_t tn_error_format(const tn_error *err, char *buf, size_t size);
 
