@@ -54,6 +54,15 @@ static void clear_away(const test_server *server)
     nftw(server->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+void test_close_others(int fd)
+{
+    enum { FDS = 1024 };
+
+    for (int other = STDERR_FILENO + 1; other < FDS; other++)
+        if (other != fd)
+            close(other);
+}
+
 /* Waits for the end of the test, which closes the pipe whatever happens to it. */
 static bool start_guard(test_server *server)
 {
@@ -64,7 +73,7 @@ static bool start_guard(test_server *server)
     server->guard = fork();
     if (server->guard == 0) {
         char byte;
-        close(ends[1]);
+        test_close_others(ends[0]);
         setsid();
         signal(SIGINT, SIG_IGN);
         signal(SIGTERM, SIG_IGN);
@@ -84,6 +93,14 @@ _Noreturn static void give_up(const test_server *server, const char *what)
     exit(EXIT_FAILURE);
 }
 
+static void make_place(test_server *server)
+{
+    snprintf(server->dir, sizeof(server->dir), "/tmp/tenon-test-XXXXXX");
+    if (!mkdtemp(server->dir) || !start_guard(server))
+        give_up(server, "making its folder");
+    server->port = test_free_port();
+}
+
 void test_server_create(test_server *server, const char *const settings[], const char *address,
                         const char *app_password)
 {
@@ -92,10 +109,7 @@ void test_server_create(test_server *server, const char *const settings[], const
     size_t n = 1;
     int status;
 
-    snprintf(server->dir, sizeof(server->dir), "/tmp/tenon-test-XXXXXX");
-    if (!mkdtemp(server->dir) || !start_guard(server))
-        give_up(server, "making its folder");
-    server->port = test_free_port();
+    make_place(server);
     snprintf(port, sizeof(port), "%d", server->port);
     arguments[0] = port;
     for (; settings && *settings && n < MAX_SETTINGS; settings++)
@@ -130,6 +144,22 @@ void test_server_remove(test_server *server)
     while (waitpid(server->guard, &status, 0) < 0 && errno == EINTR)
         continue;
     server->guard = 0;
+}
+
+void test_server_create_standby(test_server *standby, const test_server *primary)
+{
+    char port[16];
+    const char *const arguments[] = {port, primary->dir, NULL};
+
+    make_place(standby);
+    snprintf(port, sizeof(port), "%d", standby->port);
+    if (run_script(standby, "standby", arguments) != 0)
+        give_up(standby, "starting as a standby (its log is gone with it)");
+}
+
+bool test_server_promote(const test_server *standby)
+{
+    return run_script(standby, "promote", NULL) == 0;
 }
 
 bool test_server_start(const test_server *server)

@@ -6,6 +6,8 @@
 #   server.sh start DIR
 #   server.sh stop DIR [fast|immediate]
 #   server.sh reload DIR
+#   server.sh standby DIR PORT PRIMARY         makes and starts a standby of the one in PRIMARY
+#   server.sh promote DIR                      makes it a server of its own
 #
 # It listens on 127.0.0.1 (and $TEST_SERVER_ADDRESS): SCRAM for every role but "trusty", and on a
 # socket in DIR: trust. Its superuser is postgres. Exit 77: no server is installed.
@@ -65,11 +67,28 @@ create)
     } >>"$dir/data/postgresql.conf"
     {
         echo "local all all trust"
+        echo "local replication all trust"
         echo "host all trusty all trust"
         echo "host all all all scram-sha-256"
     } >"$dir/data/pg_hba.conf"
     control start
     ;;
+standby)
+    port=$1
+    primary=$2
+    chmod 755 "$dir"
+    : >"$dir/control"
+    own "$dir"
+    primary_port=$(sed -n 4p "$primary/data/postmaster.pid")
+    as "$bin/pg_basebackup" -h "$primary" -p "$primary_port" -U postgres -D "$dir/data" -R \
+        -X stream -c fast >>"$dir/control" 2>&1
+    {
+        echo "port = $port"
+        echo "unix_socket_directories = '$dir'"
+    } >>"$dir/data/postgresql.conf"
+    control start
+    ;;
+promote) control promote ;;
 start) control start ;;
 stop) control stop -m "${1:-fast}" ;;
 reload)
