@@ -53,7 +53,8 @@ static uint32_t end(tn__pool *pool, int64_t limit_ns, char *holders, size_t size
     if (used && used + 2 < size)
         memcpy(holders + used, "; ", sizeof("; "));
     pthread_mutex_lock(&pool->lock);
-    while (pool->n[TN__SLOT_OPENING] && tn__pool_await(pool, limit_ns))
+    while ((pool->n[TN__SLOT_OPENING] || pool->n[TN__SLOT_CLOSING]) &&
+           tn__pool_await(pool, limit_ns))
         continue;
     uint32_t in_use = pool->n[TN__SLOT_LENT];
     if (in_use)

@@ -117,6 +117,8 @@ void mock_clear(mock *m);
 /* Connections that are open now, and the most that were open at once. Any thread. */
 unsigned mock_open_connections(mock *m);
 unsigned mock_peak_connections(mock *m);
+/* Nothing is open. Any thread. */
+bool mock_all_closed(mock *m);
 /* Statements that are prepared now. */
 unsigned mock_open_statements(mock *m);
 

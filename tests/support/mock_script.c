@@ -310,6 +310,14 @@ unsigned mock_peak_connections(mock *m)
     return read_counter(m, &m->peak_conns);
 }
 
+bool mock_all_closed(mock *m)
+{
+    pthread_mutex_lock(&m->lock);
+    bool closed = !m->sources && !m->conns && !m->stmts && !m->cursors;
+    pthread_mutex_unlock(&m->lock);
+    return closed;
+}
+
 unsigned mock_open_statements(mock *m)
 {
     return read_counter(m, &m->stmts);

@@ -196,8 +196,8 @@ static unsigned sweep(const char *url, bool with_replica, unsigned length)
         unsigned made = atomic_load(&allocations);
         fail_allocations(0, 0);
         /* What threads of the pool still have in hand is given back. */
-        await_that(mock_open_connections(m) == 0);
-        mock_check(m);
+        await_that(mock_all_closed(m));
+        mock_check_contract(m);
         if (made < n)
             break;
     }
@@ -254,8 +254,8 @@ static void each_thread_may_be_refused(void **state)
         atomic_store(&threads_left, n);
         flow("mockr://host/db", true);
         atomic_store(&threads_left, UINT32_MAX);
-        await_that(mock_open_connections(m) == 0);
-        mock_check(m);
+        await_that(mock_all_closed(m));
+        mock_check_contract(m);
     }
     assert_int_equal(odd, 0);
 }

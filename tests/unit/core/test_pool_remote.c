@@ -155,8 +155,7 @@ static void closing_does_not_wait_for_a_stuck_client_library(void **state)
     assert_ok(tn_db_close(closed, &err), err);
     assert_int_equal(mock_count(m, MOCK_CLOSE_SOURCE), 0);
     mock_wake(m);
-    await_that(mock_count(m, MOCK_CLOSE_SOURCE) == 1);
-    await_that(mock_open_connections(m) == 0);
+    await_that(mock_all_closed(m));
     mock_check(m);
 }
 

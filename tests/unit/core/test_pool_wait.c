@@ -418,8 +418,7 @@ static void closing_lets_the_others_run(void **state)
     mock_clear(m);
     mock_fail(m, (mock_fault){.op = MOCK_OPEN, .deaf = true});
     run((fiber_fn *[]){wait_for_it, close_it}, 2);
-    await_that(mock_count(m, MOCK_CLOSE_SOURCE) == 1);
-    await_that(mock_open_connections(m) == 0);
+    await_that(mock_all_closed(m));
 }
 
 /* ---- what pauses ----------------------------------------------------------------------------- */

@@ -228,8 +228,7 @@ static void a_stuck_connect_does_not_hold_it_up(void **state)
     assert_ok(tn_db_shutdown(client, 50, &err), err);
     assert_true(tn__now_ns() - begun < 20 * TN__NS_PER_S);
     mock_wake(m);
-    await_that(mock_count(m, MOCK_CLOSE_SOURCE) == 1);
-    await_that(mock_open_connections(m) == 0);
+    await_that(mock_all_closed(m));
 }
 
 /* ---- at the same time ------------------------------------------------------------------------ */
