@@ -64,13 +64,17 @@ static void fail_those_who_asked(tn__pool *pool, const tn_error *why)
     }
 }
 
-static void failed(tn__pool *pool, const tn_error *why)
+static void failed(tn__pool *pool, const tn_error *why, int64_t begun_ns)
 {
     tn__demand_note(pool, why);
     if (pool->closing)
         return;
     fail_those_who_asked(pool, why);
-    if (!tn__may_come_back(why) && !pool->n[TN__SLOT_LENT] && !pool->n[TN__SLOT_IDLE])
+    if (begun_ns < pool->gate.opened_ns)
+        return;
+    bool in_use = pool->n[TN__SLOT_LENT] || pool->n[TN__SLOT_IDLE];
+    /* Who wants a replica goes to the primary, and need not wait. */
+    if (pool->parent || (!tn__may_come_back(why) && !in_use))
         tn__queue_fail_all(&pool->queue, why);
     pool->gate.failures++;
     pool->gate.failed_ns = tn__now_ns();
@@ -90,6 +94,7 @@ static void ready(tn__pool *pool, tn__conn *conn)
 
     tn__demand_note(pool, NULL);
     pool->gate.failures = 0;
+    pool->gate.opened_ns = now;
     if (!pool->suspended && pool->queue.first) {
         tn__slot_lend(pool, conn, TN__SLOT_OPENING, now);
         tn__queue_hand(&pool->queue, conn);
@@ -117,13 +122,14 @@ static void connected(void *arg, tn__conn *conn, const tn_error *why)
     pthread_mutex_lock(&pool->lock);
     pool->pins++;
     bool current = conn->source == pool->source;
+    int64_t begun = conn->created_ns;
     if (!why && current && !pool->closing && tn__slot_total(pool) <= pool->max) {
         ready(pool, conn);
     } else {
         close_opening(pool, conn);
         tn__slot_move(pool, NULL, TN__SLOT_CLOSING, TN__SLOT_NONE);
         if (why && current)
-            failed(pool, why);
+            failed(pool, why, begun);
     }
     tn__demand(pool);
     tn__slot_came_free(pool);
@@ -133,12 +139,15 @@ static void connected(void *arg, tn__conn *conn, const tn_error *why)
 
 static tn_status place_order(tn__pool *pool, tn_error *err)
 {
-    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), tn__relaxed(&pool->connect_timeout_ms));
+    int64_t now = tn__now_ns();
+    int64_t deadline = tn__deadline_after_ms(now, tn__relaxed(&pool->connect_timeout_ms));
     tn__conn *conn = NULL;
 
     tn_status status = tn__conn_new(pool->source, &conn, err);
-    if (status == TN_OK)
+    if (status == TN_OK) {
+        conn->created_ns = now; /* until it is connected: when that was begun */
         status = tn__connector_start(conn, deadline, connected, pool, err);
+    }
     if (status != TN_OK) {
         tn__conn_close(conn);
         return status;
@@ -226,13 +235,15 @@ static uint32_t allowed(tn__pool *pool)
     return 0;
 }
 
+/* Nobody asks for a replica that is away, so it is looked for without being asked. */
 static bool wanted(const tn__pool *pool)
 {
     uint32_t total = tn__slot_total(pool);
+    bool missed = pool->parent && pool->gate.failures && !total;
 
     return !pool->closing && !pool->suspended && tn__source_remote(pool->source) &&
            total < pool->max &&
-           (pool->queue.count > pool->n[TN__SLOT_OPENING] || total < pool->min);
+           (pool->queue.count > pool->n[TN__SLOT_OPENING] || total < pool->min || missed);
 }
 
 int64_t tn__demand_due(const tn__pool *pool)
@@ -248,7 +259,7 @@ void tn__demand(tn__pool *pool)
 
     while (wanted(pool) && pool->n[TN__SLOT_OPENING] < allowed(pool))
         if (place_order(pool, &why) != TN_OK) {
-            failed(pool, &why);
+            failed(pool, &why, tn__now_ns());
             return;
         }
 }

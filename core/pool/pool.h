@@ -47,6 +47,7 @@ typedef enum tn__why {
 typedef struct tn__gate {
     uint32_t failures; /* in a row; 0: open */
     int64_t failed_ns; /* the last of them */
+    int64_t opened_ns; /* the last success: an attempt that began before says nothing new */
     int64_t retry_at_ns;
 } tn__gate;
 

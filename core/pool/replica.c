@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool/replica.h"
 
-#include "base/clock.h"
-
 /* One that is known to be away, or that is used up, would only cost time. */
 tn__provider *tn__replica_reader(tn__provider *provider)
 {
@@ -14,7 +12,7 @@ tn__provider *tn__replica_reader(tn__provider *provider)
     if (!replica)
         return NULL;
     pthread_mutex_lock(&replica->lock);
-    bool away = replica->gate.failures && replica->gate.retry_at_ns > tn__now_ns();
+    bool away = replica->gate.failures > 0;
     bool full = replica->n[TN__SLOT_LENT] + replica->queue.count >= replica->max;
     bool usable = !replica->closing && !replica->suspended && !full &&
                   (!away || replica->lists[TN__SLOT_IDLE]);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "pool/replica.h"
 #include "pool_kit.h"
 
 static mock *m, *other;
@@ -150,6 +151,12 @@ static void a_write_on_the_replica_is_the_statements_fault(void **state)
 
 /* ---- away, used up --------------------------------------------------------------------------- */
 
+static bool is_back(void)
+{
+    return tn__replica_reader(client->provider) != NULL;
+}
+
+/* Nobody waits for it, and it is found when it is back. */
 static void when_the_replica_is_away_the_primary_reads(void **state)
 {
     (void)state;
@@ -164,8 +171,18 @@ static void when_the_replica_is_away_the_primary_reads(void **state)
         assert_false(on_replica(reading));
         commit(reading);
     }
-    /* It is known to be away by then: only the first one asked. */
-    assert_int_equal(replica()->timeouts + replica()->acquires, 1);
+    await_that(mock_count(m, MOCK_OPEN) >= 3);
+    pthread_mutex_lock(&replica()->lock);
+    uint64_t waits = replica()->waits, timeouts = replica()->timeouts;
+    pthread_mutex_unlock(&replica()->lock);
+    assert_int_equal(waits, 1); /* it is known to be away by then: only the first one asked */
+    assert_int_equal(timeouts, 0);
+    assert_false(is_back());
+    mock_forget_faults(m);
+    await_that(is_back());
+    tn_db *reading = begin(&read_only);
+    assert_true(on_replica(reading));
+    commit(reading);
 }
 
 static void a_replica_that_is_lost_at_begin_is_away(void **state)
@@ -207,11 +224,12 @@ static void a_suspended_client_has_a_suspended_replica(void **state)
     tn_db *ret;
 
     (void)state;
-    open_both("max_connections=2 pool_timeout=10");
+    open_both("max_connections=2 pool_timeout=20000");
     tn_db *reading = begin(&read_only);
     assert_status(tn_suspend(client, 10, &err), TN_TIMEOUT);
     commit(reading);
     assert_ok(tn_suspend(client, 1000, &err), err);
+    tn__pool_of(client)->provider.pool_timeout_ms = 10;
     assert_status(tn_begin(client, &read_only, &ret, &err), TN_TIMEOUT);
     tn_resume(client);
     reading = begin(&read_only);

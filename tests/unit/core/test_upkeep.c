@@ -386,7 +386,7 @@ static void holders_are_told_the_longest_first(void **state)
     tn_holder holders[4];
 
     (void)state;
-    client = mock_open(m, "max_connections=5 pool_timeout=10");
+    client = mock_open(m, "max_connections=5 pool_timeout=20000");
     for (int i = 0; i < 4; i++)
         sessions[i] = kit_acquire(client);
     assert_ok(tn_begin(client, NULL, &tx, &err), err);
@@ -404,6 +404,7 @@ static void holders_are_told_the_longest_first(void **state)
     assert_contains(holders[0].file, "pool_kit.c");
     assert_int_equal(tn_db_holders(client, holders, 1), 5);
     assert_int_equal(tn_db_holders(client, NULL, 0), 5);
+    pool()->provider.pool_timeout_ms = 10;
     assert_status(tn_acquire(client, &ret, &err), TN_TIMEOUT);
     assert_contains(err.detail, "session for 9.");
     assert_contains(err.detail, "and 2 more");
@@ -441,9 +442,11 @@ static void a_call_site_is_of_one_call(void **state)
     tn_db *session, *ret;
 
     (void)state;
-    client = mock_open(m, "max_connections=1 pool_timeout=10");
+    client = mock_open(m, "max_connections=1 pool_timeout=20000");
     session = kit_acquire(client);
+    pool()->provider.pool_timeout_ms = 10;
     assert_status(tn_acquire(client, &ret, &err), TN_TIMEOUT);
+    pool()->provider.pool_timeout_ms = 20000;
     tn_release(session);
     assert_ok((tn_acquire)(client, &session, &err), err);
     assert_int_equal(tn_db_holders(client, &holder, 1), 1);
