@@ -164,6 +164,9 @@ static tn_status borrow_traced(tn__pool *pool, wish want, tn__conn **ret, tn_err
     tn_error why = TN_ERROR_INIT;
     tn__span span;
 
+    /* In a child of fork the lock may be held for ever. */
+    if (tn__provider_check(&pool->provider, err) != TN_OK)
+        return TN_FORKED;
     pthread_mutex_lock(&pool->lock);
     tn__source *source = pool->source ? tn__source_ref(pool->source) : NULL;
     pthread_mutex_unlock(&pool->lock);
