@@ -24,28 +24,26 @@ static tn_outcome ask_once(tn__source *source, tn_str id, int64_t deadline_ns, t
     return outcome;
 }
 
-tn_outcome tn__resolve(tn__provider *provider, tn_str id, int64_t deadline_ns)
+/* One attempt to connect has the time that every one has. */
+static int64_t attempt_limit(const tn__pool *pool, int64_t limit_ns)
 {
-    tn__pool *pool = (tn__pool *)provider;
-    int64_t limit = tn__deadline_after_ms(tn__now_ns(), tn__relaxed(&pool->connect_timeout_ms));
+    int64_t most = tn__deadline_after_ms(tn__now_ns(), tn__relaxed(&pool->connect_timeout_ms));
+
+    return tn__deadline_min(limit_ns, most);
+}
+
+static tn_outcome ask_until(tn__pool *pool, tn__source *source, tn_str id, int64_t limit_ns)
+{
     int64_t pause_ms = PAUSE_FIRST_MS;
     tn_error why = TN_ERROR_INIT;
     tn_outcome outcome;
 
-    pthread_mutex_lock(&pool->lock);
-    tn__source *source = pool->source ? tn__source_ref(pool->source) : NULL;
-    pthread_mutex_unlock(&pool->lock);
-    if (!source || !source->driver->txn.outcome || !id.len) {
-        tn__source_unref(source);
-        return TN_OUTCOME_IN_DOUBT;
-    }
-    limit = tn__deadline_min(limit, deadline_ns);
-    while ((outcome = ask_once(source, id, limit, &why)) == TN_OUTCOME_IN_DOUBT &&
-           tn__now_ns() + pause_ms * TN__NS_PER_MS < limit) {
-        provider->pause(provider, pause_ms * TN__NS_PER_MS);
+    while ((outcome = ask_once(source, id, attempt_limit(pool, limit_ns), &why)) ==
+               TN_OUTCOME_IN_DOUBT &&
+           tn__now_ns() + pause_ms * TN__NS_PER_MS < limit_ns) {
+        pool->provider.pause(&pool->provider, pause_ms * TN__NS_PER_MS);
         pause_ms = pause_ms * 2 < PAUSE_MOST_MS ? pause_ms * 2 : PAUSE_MOST_MS;
     }
-    tn__source_unref(source);
     tn__log(TN_LOG_WARN, "txn", "the answer to COMMIT was lost; the server says of %.*s: %s",
             (int)id.len, id.ptr,
             outcome == TN_OUTCOME_APPLIED       ? "committed"
@@ -53,6 +51,26 @@ tn_outcome tn__resolve(tn__provider *provider, tn_str id, int64_t deadline_ns)
             : outcome == TN_OUTCOME_NONE        ? "no longer known"
                                                 : "nothing in time");
     return outcome == TN_OUTCOME_NONE ? TN_OUTCOME_IN_DOUBT : outcome;
+}
+
+static tn_outcome resolve(tn__pool *pool, tn_str id, int64_t limit_ns)
+{
+    tn_outcome outcome = TN_OUTCOME_IN_DOUBT;
+
+    pthread_mutex_lock(&pool->lock);
+    tn__source *source = pool->source ? tn__source_ref(pool->source) : NULL;
+    pthread_mutex_unlock(&pool->lock);
+    if (source && source->driver->txn.outcome && id.len)
+        outcome = ask_until(pool, source, id, limit_ns);
+    tn__source_unref(source);
+    return outcome;
+}
+
+tn_outcome tn__resolve(tn__provider *provider, tn_str id, int64_t deadline_ns)
+{
+    tn__pool *pool = (tn__pool *)provider;
+
+    return resolve(pool, id, attempt_limit(pool, deadline_ns));
 }
 
 tn_status tn_commit_outcome(tn_db *client, const char *transaction, int64_t timeout_ms,
@@ -74,7 +92,7 @@ tn_status tn_commit_outcome(tn_db *client, const char *transaction, int64_t time
                             "tn_commit_outcome: the driver cannot tell of a commit");
     int64_t deadline = tn__deadline_after_ms(tn__now_ns(), timeout_ms);
     tn__pool_pin(tn__pool_of(client));
-    *ret = tn__resolve(client->provider, tn_str_from(transaction), deadline);
+    *ret = resolve(tn__pool_of(client), tn_str_from(transaction), deadline);
     tn__pool_unpin(tn__pool_of(client));
     return TN_OK;
 }

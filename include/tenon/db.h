@@ -59,6 +59,7 @@ TN_API tn_status tn_db_shutdown(tn_db *client, int64_t timeout_ms, tn_error *err
  * The process's one client, from tn_config_load(), opened on first use (a failed opening is tried
  * again by the next call). Never closed by the caller. Any thread; first use by many opens once. A
  * child of fork() gets a client of its own; handles that its parent had opened answer TN_FORKED.
+ * NULL with TN_SHUTDOWN when tn_client_shutdown() came while it was being opened.
  */
 TN_API TN_NODISCARD tn_db *tn_client(tn_error *err);
 
@@ -71,7 +72,8 @@ TN_API tn_status tn_client_shutdown(int64_t timeout_ms, tn_error *err);
  * thread of its own; then what the signal meant before happens: the program's earlier handler is
  * called, else the process ends by the signal (a shell sees 130 or 143). A second signal does that
  * at once. An ignored signal stays ignored. Once a process; TN_MISUSE the second time, TN_RESOURCE
- * when no thread or pipe could be had.
+ * when no thread or pipe could be had. A child of fork() may call it for itself, otherwise a signal
+ * means there what it meant before.
  */
 TN_API TN_NODISCARD tn_status tn_client_on_signals(int64_t timeout_ms, tn_error *err);
 
@@ -87,7 +89,8 @@ TN_API TN_NODISCARD tn_status tn_reload(tn_db *client, const tn_config *config, 
 /*
  * No connection is handed out any more (callers wait, by their own deadlines) and this returns when
  * none is in use: for maintenance of the database. TN_TIMEOUT when some were still in use after
- * timeout_ms: the client stays suspended. Ended with tn_resume(), by any thread.
+ * timeout_ms: the client stays suspended. The replica is part of it. Ended with tn_resume(), by any
+ * thread; connections that lay idle are asked then before they are used.
  */
 TN_API TN_NODISCARD tn_status tn_suspend(tn_db *client, int64_t timeout_ms, tn_error *err);
 TN_API void tn_resume(tn_db *client);

@@ -154,6 +154,24 @@ static void a_wrong_password_ends_the_asking(void **state)
     assert_int_equal(mock_count(m, MOCK_OPEN), 1);
 }
 
+/* Who asks by hand has the time that was given, however short connecting may be. */
+static void asking_by_hand_has_its_own_time(void **state)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_outcome outcome = TN_OUTCOME_NONE;
+
+    (void)state;
+    mock_outcomes(m, "4711", applied, 1);
+    mock_fail(m, (mock_fault){
+                     .op = MOCK_OPEN, .times = 5, .status = TN_UNAVAILABLE, .sqlstate = "08001"});
+    tn__pool_of(client)->connect_timeout_ms = 100;
+    assert_status(lose(0, &err), TN_OUTCOME_UNKNOWN);
+    tn__pool_of(client)->connect_timeout_ms = 20000;
+    assert_ok(tn_commit_outcome(client, err.transaction, 20000, &outcome, &err), err);
+    assert_int_equal(outcome, TN_OUTCOME_APPLIED);
+    assert_int_equal(mock_count(m, MOCK_OPEN), 6);
+}
+
 /* Without a name there is nothing to ask about. */
 static void one_without_a_name_is_unknown(void **state)
 {
@@ -300,6 +318,7 @@ int main(void)
         TEST(one_that_nobody_can_know_of_is_unknown),
         TEST(one_that_the_server_forgot_is_unknown_at_once),
         TEST(a_wrong_password_ends_the_asking),
+        TEST(asking_by_hand_has_its_own_time),
         TEST(one_without_a_name_is_unknown),
         TEST(a_driver_that_cannot_tell_says_so),
         TEST(what_was_lost_is_run_again_when_asked),
