@@ -63,9 +63,9 @@ static void run(tn_db *db, const char *sql)
 static void write_row(struct cell *cell, tn_db *tx)
 {
     tn_error err = TN_ERROR_INIT;
-    cell_expect_ok(tn_exec(tx, "insert into ledger values ($1)", tn_args(cell_new_id(cell)), NULL,
-                           &err),
-                   &err, "the write");
+    cell_expect_ok(
+        tn_exec(tx, "insert into ledger values ($1)", tn_args(cell_new_id(cell)), NULL, &err), &err,
+        "the write");
 }
 
 /* Judges a statement of a transaction, and rolls back. */
@@ -95,7 +95,8 @@ static void commit_judged(struct cell *cell, tn_db *tx)
     cell->judged_fate = 1;
 }
 
-/* ---- S1: ended while it is being made --------------------------------------------------------- */
+/* ---- S1: ended while it is being made ---------------------------------------------------------
+ */
 
 /* The server's greeting is kept back until its backend has been ended. */
 static void s1_connect_happens(struct cell *cell)
@@ -104,8 +105,8 @@ static void s1_connect_happens(struct cell *cell)
     tn_error err = TN_ERROR_INIT;
 
     test_proxy_break(stage.proxy, PROXY_RST);
-    assert_true(test_server_wait(
-        stage.admin, "select count(*) from pg_stat_activity where usename = 'app'", 0));
+    assert_true(test_server_wait(stage.admin,
+                                 "select count(*) from pg_stat_activity where usename = 'app'", 0));
     test_proxy_on(stage.proxy, PROXY_S2C, "server_version", PROXY_BEFORE, PROXY_HOLD, 1, 1);
     job_start(&cell->jobs[0], cell->db, "select 1", CALL_TIMEOUT);
     assert_true(test_proxy_wait_cuts(stage.proxy, 1, 5000));
@@ -126,7 +127,8 @@ CELL(s1_connect)
     cell_run(row, fault, NULL, s1_connect_happens);
 }
 
-/* ---- S9, S10: time-outs and locks ------------------------------------------------------------- */
+/* ---- S9, S10: time-outs and locks -------------------------------------------------------------
+ */
 
 static void s9_query_happens(struct cell *cell)
 {
@@ -227,7 +229,8 @@ CELL(s10_tx)
     cell_run(row, fault, NULL, s10_tx_happens);
 }
 
-/* ---- S11: a deadlock, of which ours is the victim --------------------------------------------- */
+/* ---- S11: a deadlock, of which ours is the victim ---------------------------------------------
+ */
 
 /* The rival has the second row and comes for the first, and is the more patient one. */
 static void rival_begins(void)
@@ -318,7 +321,8 @@ CELL(s11_commit)
     cell_run(row, fault, NULL, s11_commit_happens);
 }
 
-/* ---- S12: serialization failures -------------------------------------------------------------- */
+/* ---- S12: serialization failures --------------------------------------------------------------
+ */
 
 static void s12_query_happens(struct cell *cell)
 {
@@ -418,8 +422,8 @@ static void *try_for_ever(void *arg)
     struct endless *endless = arg;
     tn_txn_options options = TN_TXN_OPTIONS_INIT;
     options.retries = 1000000;
-    endless->status =
-        tn_transaction(endless->db, &options, fail_so_often, &endless->attempts, &endless->err);
+    endless->status = tn_transaction(endless->db, &options, fail_so_often, &endless->attempts,
+                                     &endless->err);
     return NULL;
 }
 
@@ -446,7 +450,8 @@ CELL(s12_shutdown)
     cell_run(row, fault, NULL, s12_shutdown_happens);
 }
 
-/* ---- S16, S17: what a session is left with ---------------------------------------------------- */
+/* ---- S16, S17: what a session is left with ----------------------------------------------------
+ */
 
 static void s16_idle_happens(struct cell *cell)
 {
@@ -454,8 +459,8 @@ static void s16_idle_happens(struct cell *cell)
     int32_t one;
 
     cell_backend_of(cell->db);
-    assert_true(test_server_wait(
-        stage.admin, "select count(*) from pg_stat_activity where usename = 'app'", 0));
+    assert_true(test_server_wait(stage.admin,
+                                 "select count(*) from pg_stat_activity where usename = 'app'", 0));
     test_server_run(stage.admin, "alter role app reset idle_session_timeout");
     tn_status status = tn_get(cell->db, "select 1", NULL, tn_into(&one), &err);
     cell_saw(cell, status, &err);
@@ -510,8 +515,8 @@ static void s17_idle_happens(struct cell *cell)
         tn_db *session = acquire(cell);
         run(session, left[i]);
         tn_release(session);
-        tn_status status =
-            tn_get(cell->db, check, NULL, tn_into(tn_textbuf(after, sizeof(after))), &err);
+        tn_status status = tn_get(cell->db, check, NULL, tn_into(tn_textbuf(after, sizeof(after))),
+                                  &err);
         cell_saw(cell, status, &err);
         cell_expect_ok(status, &err, left[i]);
         assert_string_equal(after, before);

@@ -10,7 +10,8 @@
 
 #include "server_cells.h"
 
-/* ---- S6: nobody listens ----------------------------------------------------------------------- */
+/* ---- S6: nobody listens -----------------------------------------------------------------------
+ */
 
 /* A borrower waits as long as it may and hears why in vain; health does not say otherwise. */
 static void s6_idle_happens(struct cell *cell)
@@ -38,7 +39,8 @@ CELL(s6_idle)
     cell_run(row, fault, short_wait, s6_idle_happens);
 }
 
-/* ---- S7: max_connections ---------------------------------------------------------------------- */
+/* ---- S7: max_connections ----------------------------------------------------------------------
+ */
 
 enum { MOST = 64 };
 
@@ -48,8 +50,8 @@ static int n_taken;
 static void take_all(void)
 {
     char conninfo[256];
-    snprintf(conninfo, sizeof(conninfo), "host=%s port=%d user=trusty dbname=app",
-             stage.server.dir, stage.server.port);
+    snprintf(conninfo, sizeof(conninfo), "host=%s port=%d user=trusty dbname=app", stage.server.dir,
+             stage.server.port);
     while (n_taken < MOST) {
         PGconn *conn = PQconnectdb(conninfo);
         if (PQstatus(conn) != CONNECTION_OK) {
@@ -72,8 +74,8 @@ static void s7_connect_happens(struct cell *cell)
     tn_error err = TN_ERROR_INIT;
 
     test_proxy_break(stage.proxy, PROXY_RST);
-    assert_true(test_server_wait(
-        stage.admin, "select count(*) from pg_stat_activity where usename = 'app'", 0));
+    assert_true(test_server_wait(stage.admin,
+                                 "select count(*) from pg_stat_activity where usename = 'app'", 0));
     take_all();
     tn_db *other = stage_open(stage.url, NULL, &err);
     assert_null(other);
@@ -107,8 +109,7 @@ static void s7_idle_happens(struct cell *cell)
     job_join(&cell->jobs[0]);
     job_join(&cell->jobs[1]);
     for (int i = 0; i < 2; i++) {
-        assert_true(cell->jobs[i].status == TN_TIMEOUT ||
-                    cell->jobs[i].status == TN_UNAVAILABLE);
+        assert_true(cell->jobs[i].status == TN_TIMEOUT || cell->jobs[i].status == TN_UNAVAILABLE);
         assert_string_equal(cell->jobs[i].err.sqlstate, "53300");
     }
     assert_true(test_proxy_accepted_since(stage.proxy, since) > 0);
@@ -126,7 +127,8 @@ CELL(s7_idle)
     cell_run(row, fault, short_wait, s7_idle_happens);
 }
 
-/* ---- S8: starting up -------------------------------------------------------------------------- */
+/* ---- S8: starting up --------------------------------------------------------------------------
+ */
 
 /* A standby that takes no connections says the same as a server in recovery. */
 static test_server closed_standby;
@@ -186,20 +188,21 @@ CELL(s8_shutdown)
     cell_run(row, fault, NULL, s8_shutdown_happens);
 }
 
-/* ---- S13: no space ---------------------------------------------------------------------------- */
+/* ---- S13: no space ----------------------------------------------------------------------------
+ */
 
 /* The table is not in the log of changes: the server runs out of room for it and lives on. */
-#define FILL                                                     \
-    "insert into filler select repeat(md5(g::text), 200) from "  \
+#define FILL                                                    \
+    "insert into filler select repeat(md5(g::text), 200) from " \
     "generate_series(1, 100000) g"
 
 static test_server small;
 
 static bool visit_small(void)
 {
-    static const char *const settings[] = {"max_wal_size=4MB", "min_wal_size=2MB",
+    static const char *const settings[] = {"max_wal_size=4MB",   "min_wal_size=2MB",
                                            "shared_buffers=8MB", "wal_level=minimal",
-                                           "max_wal_senders=0", NULL};
+                                           "max_wal_senders=0",  NULL};
     static const char *const sql[] = {
         "create unlogged table filler (t text)",
         "alter table filler alter t set storage external",

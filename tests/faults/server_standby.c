@@ -8,7 +8,8 @@
 
 #include "server_cells.h"
 
-/* ---- S14: a hot standby ----------------------------------------------------------------------- */
+/* ---- S14: a hot standby -----------------------------------------------------------------------
+ */
 
 static test_server standby;
 
@@ -88,7 +89,8 @@ CELL(s14_tx)
     cell_run(row, fault, NULL, s14_tx_happens);
 }
 
-/* ---- S15: failover ---------------------------------------------------------------------------- */
+/* ---- S15: failover ----------------------------------------------------------------------------
+ */
 
 /* The pair changes places with each cell: who took over gets a new standby. */
 static test_server pair[2];
@@ -137,12 +139,12 @@ static void fail_over(struct cell *cell)
 
 static const struct fault failover = {.strike = fail_over};
 
-#define FAILOVER_CELL(name, moment)  \
-    CELL(name)                       \
-    {                                \
-        (void)fault;                 \
-        visit_pair();                \
-        moment(row, &failover);      \
+#define FAILOVER_CELL(name, moment) \
+    CELL(name)                      \
+    {                               \
+        (void)fault;                \
+        visit_pair();               \
+        moment(row, &failover);     \
     }
 
 FAILOVER_CELL(s15_connect, at_connect)

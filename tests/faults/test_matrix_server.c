@@ -8,7 +8,8 @@
 
 #include "server_cells.h"
 
-/* ---- how the server breaks -------------------------------------------------------------------- */
+/* ---- how the server breaks --------------------------------------------------------------------
+ */
 
 static void terminate_all(struct cell *cell)
 {
@@ -21,28 +22,32 @@ static void kill_one(struct cell *cell)
 {
     int pid = cell->backend;
     if (!pid)
-        pid = (int)test_server_number(
-            stage.admin, "select pid from pg_stat_activity where usename = 'app'");
+        pid = (int)test_server_number(stage.admin,
+                                      "select pid from pg_stat_activity where usename = 'app'");
     assert_true(pid > 0);
     test_server_kill_backend(&stage.server, pid);
+    stage_await_end();
 }
 
 static void kill_first(struct cell *cell)
 {
     (void)cell;
     test_server_kill_first(&stage.server);
+    stage_await_end();
 }
 
 static void restart(struct cell *cell)
 {
     (void)cell;
     assert_true(test_server_stop(&stage.server, false));
+    stage_await_end();
 }
 
 static void kill_all(struct cell *cell)
 {
     (void)cell;
     test_server_kill_all(&stage.server);
+    stage_await_end();
 }
 
 static void refuse(struct cell *cell)
@@ -137,7 +142,8 @@ static const struct automated table[] = {
 static int set_up(void **state)
 {
     static const char *const settings[] = {"deadlock_timeout=50ms", "max_connections=20",
-                                           "wal_level=replica", "max_wal_senders=4", NULL};
+                                           "wal_level=replica", "max_wal_senders=4",
+                                           "client_connection_check_interval=100ms", NULL};
     (void)state;
     if (stage_set_up(settings) != 0)
         return -1;

@@ -17,7 +17,8 @@ static struct cell *current; /* the cell that is being played, for what comes af
 static atomic_int secrets_logged;
 static int64_t last_id;
 
-/* ---- what must not change --------------------------------------------------------------------- */
+/* ---- what must not change ---------------------------------------------------------------------
+ */
 
 static int entries(const char *path)
 {
@@ -53,8 +54,8 @@ static int threads(void)
 
 static int sessions(void)
 {
-    return (int)test_server_number(
-        stage.admin, "select count(*) from pg_stat_activity where usename = 'app'");
+    return (int)test_server_number(stage.admin,
+                                   "select count(*) from pg_stat_activity where usename = 'app'");
 }
 
 static bool holds_secret(const void *bytes, size_t size)
@@ -76,13 +77,24 @@ static void watch_log(void *arg, tn_log_level level, const char *component, tn_s
         atomic_fetch_add(&secrets_logged, 1);
 }
 
-/* ---- the stage -------------------------------------------------------------------------------- */
+/* ---- the stage --------------------------------------------------------------------------------
+ */
 
 static void connect_admin(void)
 {
     if (stage.admin)
         PQfinish(stage.admin);
     stage.admin = test_server_connect(&stage.server, "app");
+}
+
+void stage_await_end(void)
+{
+    int64_t until = test_proxy_now() + 10000;
+    while (PQstatus(stage.admin) == CONNECTION_OK) {
+        assert_true(test_proxy_now() < until);
+        PQclear(PQexec(stage.admin, "select 1"));
+        poll(NULL, 0, 1);
+    }
 }
 
 void stage_server_up(void)
@@ -225,7 +237,8 @@ tn_db *stage_open(const char *url, const char *const settings[], tn_error *err)
     return db;
 }
 
-/* ---- parts ------------------------------------------------------------------------------------ */
+/* ---- parts ------------------------------------------------------------------------------------
+ */
 
 void cell_expect_ok(tn_status status, const tn_error *err, const char *what)
 {
@@ -304,7 +317,8 @@ void cell_in_time(int64_t since_ms, int64_t ended_ms, int64_t deadline_ms)
         fail_msg("it took %lld ms of at most %lld", (long long)took, (long long)deadline_ms);
 }
 
-/* ---- jobs (no assertion on their thread) ------------------------------------------------------ */
+/* ---- jobs (no assertion on their thread) ------------------------------------------------------
+ */
 
 /* Writes a row, then runs the statement, in a transaction that is rolled back. */
 static void run_transaction(struct job *job, const tn_call *call)
@@ -369,7 +383,8 @@ void job_join(struct job *job)
     job->started = false;
 }
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------------
+ */
 
 static void check_counters(struct cell *cell)
 {

@@ -10,7 +10,7 @@
 
 #include "matrix.h"
 #include "proxy.h"
-#include "support/server.h"
+#include "server.h"
 
 /* Instrumented programs are slower, and the machine is busy with others: what must come at once
  * gets so long. A call that has a deadline gets deadline x 1.1 + 100 ms + this. */
@@ -55,9 +55,9 @@ struct fault {
     void (*arm)(struct cell *cell);    /* before the moment */
     void (*strike)(struct cell *cell); /* at it */
     void (*heal)(struct cell *cell);   /* when what it hit has ended */
-    bool heal_at_once; /* already while that goes on: what was hit ends only then */
-    int timeout_ms;    /* of the statement that is hit, 0: CALL_TIMEOUT */
-    bool by_deadline;  /* only its deadline ends it; else it has to end when struck */
+    bool heal_at_once;                 /* already while that goes on: what was hit ends only then */
+    int timeout_ms;                    /* of the statement that is hit, 0: CALL_TIMEOUT */
+    bool by_deadline; /* only its deadline ends it; else it has to end when struck */
 };
 
 struct cell {
@@ -81,6 +81,8 @@ int stage_tear_down(void);
 /* After a cell, good or bad: the server is up, the proxy passes, nothing is left open. */
 int stage_after_each(void **state);
 
+/* Waits until the server's end has reached stage.admin. */
+void stage_await_end(void);
 /* The server is up and takes connections, and stage.admin is one. */
 void stage_server_up(void);
 /* The cell plays on another server, which has the role app; ended by stage_after_each(). */

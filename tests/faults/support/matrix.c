@@ -103,7 +103,8 @@ void matrix_judge(const struct row *row, const struct seen *seen)
     assert_true(good);
 }
 
-/* ---- the table -------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------
+ */
 
 static void bad_row(int line, const char *what)
 {
@@ -114,9 +115,9 @@ static void bad_row(int line, const char *what)
 static void read_row(char *line, int number)
 {
     struct row *row = &rows[n_rows];
-    const char **columns[COLUMNS] = {&row->id,   &row->fault,   &row->moment,
+    const char **columns[COLUMNS] = {&row->id,     &row->fault,    &row->moment,
                                      &row->status, &row->sqlstate, &row->outcome,
-                                     &row->fate, &row->applied, &row->how};
+                                     &row->fate,   &row->applied,  &row->how};
     char *at = line;
 
     if (n_rows == MAX_ROWS)
@@ -156,8 +157,9 @@ static void forget_matrix(void)
 {
     for (size_t i = 0; i < n_rows; i++) {
         const struct row *row = &rows[i];
-        const char *cells[COLUMNS] = {row->id,      row->fault, row->moment,  row->status, row->sqlstate,
-                                      row->outcome, row->fate,  row->applied, row->how};
+        const char *cells[COLUMNS] = {row->id,     row->fault,    row->moment,
+                                      row->status, row->sqlstate, row->outcome,
+                                      row->fate,   row->applied,  row->how};
         for (size_t k = 0; k < COLUMNS; k++)
             free((void *)(uintptr_t)cells[k]);
     }
@@ -200,7 +202,8 @@ static bool stands_elsewhere(const char *where)
     return found;
 }
 
-/* ---- the cases -------------------------------------------------------------------------------- */
+/* ---- the cases --------------------------------------------------------------------------------
+ */
 
 struct census {
     char family;
@@ -258,8 +261,10 @@ int matrix_run(char family, const struct automated table[], size_t n, CMFixtureF
 {
     static struct CMUnitTest tests[MAX_ROWS + 1];
     static struct census census;
-    static const char *const names[] = {['S'] = "matrix: server", ['N'] = "matrix: network",
-                                        ['C'] = "matrix: process", ['Q'] = "matrix: sqlite"};
+    static const char *const names[] = {['S'] = "matrix: server",
+                                        ['N'] = "matrix: network",
+                                        ['C'] = "matrix: process",
+                                        ['Q'] = "matrix: sqlite"};
     size_t n_tests = 1;
 
     read_matrix();

@@ -16,16 +16,16 @@
 
 /* One row. Words may be several, joined by "|"; "-" is not judged. */
 struct row {
-    const char *id;       /* S1 */
+    const char *id; /* S1 */
     const char *fault;
-    const char *moment;   /* "in query" */
-    const char *status;   /* OK, LOST, ... as in tn_status */
+    const char *moment; /* "in query" */
+    const char *status; /* OK, LOST, ... as in tn_status */
     const char *sqlstate;
-    const char *outcome;  /* none, not_applied, applied, in_doubt */
-    const char *fate;     /* of the connection: kept, destroyed */
-    const char *applied;  /* how often the write is there afterwards: 0, 1 */
-    const char *how;      /* auto; test FILE CASE; none REASON */
-    char name[48];        /* "S1 in query" */
+    const char *outcome; /* none, not_applied, applied, in_doubt */
+    const char *fate;    /* of the connection: kept, destroyed */
+    const char *applied; /* how often the write is there afterwards: 0, 1 */
+    const char *how;     /* auto; test FILE CASE; none REASON */
+    char name[48];       /* "S1 in query" */
 };
 
 /* Who plays a cell. fault is whatever run() wants. */
