@@ -21,6 +21,7 @@ static void s6_idle_happens(struct cell *cell)
     int32_t one;
 
     cell_strike(cell);
+    poll(NULL, 0, 5); /* what was used within the last millisecond is not idle */
     int64_t began = test_proxy_now();
     tn_status status = tn_get(cell->db, "select 1", NULL, tn_into(&one), &err);
     cell_saw(cell, status, &err);
@@ -215,7 +216,7 @@ static bool visit_small(void)
     };
     bool first = !small.guard;
 
-    if (first && !test_server_create_small(&small, 96, settings))
+    if (first && !test_server_create_small(&small, 96, settings, CELL_PASSWORD))
         skip();
     stage_visit(&small);
     if (!first)

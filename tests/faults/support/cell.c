@@ -189,6 +189,8 @@ int stage_after_each(void **state)
     test_proxy_pass(stage.proxy);
     test_proxy_target(stage.proxy, "127.0.0.1", stage.server.port);
     stage_server_up();
+    if (PQtransactionStatus(stage.admin) != PQTRANS_IDLE)
+        connect_admin();
     if (!current)
         return 0;
     /* It failed on the way: what it left running ends when its connections do. */
@@ -266,6 +268,8 @@ int cell_wait_active(const char *like)
              " and query ilike '%s'",
              like);
     while (test_proxy_now() < until) {
+        /* What a transaction of admin's has seen once it would see again. */
+        test_server_run(stage.admin, "select pg_stat_clear_snapshot()");
         int pid = (int)test_server_number(stage.admin, sql);
         if (pid > 0)
             return pid;

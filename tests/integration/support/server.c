@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* pipe2, nftw */
+#define _GNU_SOURCE /* pipe2, nftw, close_range */
 #include "server.h"
 
 #include <errno.h>
@@ -65,7 +65,10 @@ static bool start_guard(test_server *server)
     server->guard = fork();
     if (server->guard == 0) {
         char byte;
-        close(ends[1]);
+        /* Also what tells other guards of the test's end: they would wait for this one's. */
+        if (ends[0] > 3)
+            close_range(3, (unsigned)ends[0] - 1, 0);
+        close_range((unsigned)ends[0] + 1, ~0u, 0);
         setsid();
         signal(SIGINT, SIG_IGN);
         signal(SIGTERM, SIG_IGN);
@@ -164,7 +167,8 @@ bool test_server_promote(const test_server *standby)
     return run_script(standby, "promote", NULL) == 0;
 }
 
-bool test_server_create_small(test_server *server, int megabytes, const char *const settings[])
+bool test_server_create_small(test_server *server, int megabytes, const char *const settings[],
+                              const char *app_password)
 {
     char size[16];
     const char *const arguments[] = {size, NULL};
@@ -178,7 +182,7 @@ bool test_server_create_small(test_server *server, int megabytes, const char *co
     setenv("TEST_SERVER_INITDB", "--wal-segsize=1", 1);
     create_cluster(server, settings);
     unsetenv("TEST_SERVER_INITDB");
-    create_app(server, "apppw");
+    create_app(server, app_password);
     return true;
 }
 

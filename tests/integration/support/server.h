@@ -35,7 +35,8 @@ bool test_server_promote(const test_server *standby);
 
 /* As test_server_create(), on a file system of its own that is soon full. False, the reason on
  * stdout, where none can be mounted. */
-bool test_server_create_small(test_server *server, int megabytes, const char *const settings[]);
+bool test_server_create_small(test_server *server, int megabytes, const char *const settings[],
+                              const char *app_password);
 
 /* Tries for five seconds: a server that was killed leaves processes that hold its folder. */
 bool test_server_start(const test_server *server);
