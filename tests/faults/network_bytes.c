@@ -50,7 +50,7 @@ static void n6_idle_happens(struct cell *cell)
     slow_down();
     reads_well(cell);
     cell_heal(cell);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 static void n6_stream_happens(struct cell *cell)
@@ -71,7 +71,7 @@ static void n6_stream_happens(struct cell *cell)
     assert_int_equal(n, 500);
     assert_int_equal(sum, 500 * 501 / 2);
     cell_heal(cell);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 static void n6_tx_happens(struct cell *cell)
@@ -87,7 +87,7 @@ static void n6_tx_happens(struct cell *cell)
     status = tn_commit(tx, &err);
     cell_saw(cell, status, &err);
     cell_heal(cell);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 static void n6_shutdown_happens(struct cell *cell)
@@ -202,11 +202,10 @@ struct alone {
 static struct alone open_alone(void)
 {
     tn_error err = TN_ERROR_INIT;
-    uint64_t before = sent_by_server();
     struct alone alone = {.db = stage_open(stage.url, one, &err)};
     assert_non_null(alone.db);
     cell_backend_of(alone.db);
-    alone.base = sent_by_server() - before;
+    alone.base = test_proxy_seen(stage.proxy, PROXY_S2C);
     return alone;
 }
 
@@ -273,13 +272,12 @@ static void n7_tx_happens(struct cell *cell)
     tn_error err = TN_ERROR_INIT, why = TN_ERROR_INIT;
     for (uint64_t n = 1; n < 40; n += 6) {
         struct alone alone = open_alone();
-        uint64_t before = sent_by_server();
         tn_db *tx;
         cell_expect_ok(tn_begin(alone.db, NULL, &tx, &err), &err, "begin");
         tn_status status = tn_exec(tx, "insert into ledger values ($1)", tn_args(cell_new_id(cell)),
                                    NULL, &err);
         cell_expect_ok(status, &err, "the write");
-        limit_further(alone.base + sent_by_server() - before, n, PROXY_FIN);
+        limit_further(test_proxy_seen(stage.proxy, PROXY_S2C), n, PROXY_FIN);
         status = tn_exec(tx, "select 12345, repeat('x', 300)", NULL, NULL, &err);
         cell_saw(cell, status, &err);
         judge_now(cell);
@@ -399,13 +397,12 @@ static void corrupt_in_tx(struct cell *cell, bool at_commit)
     options.timeout_ms = 2 * QUICK_MS;
     for (uint64_t n = 0; n < 20; n++) {
         struct alone alone = open_alone();
-        uint64_t before = sent_by_server();
         tn_db *tx;
         cell_expect_ok(tn_begin(alone.db, &options, &tx, &err), &err, "begin");
         tn_status status = tn_exec(tx, "insert into ledger values ($1)", tn_args(cell_new_id(cell)),
                                    NULL, &err);
         cell_expect_ok(status, &err, "the write");
-        test_proxy_corrupt(stage.proxy, PROXY_S2C, alone.base + sent_by_server() - before + n,
+        test_proxy_corrupt(stage.proxy, PROXY_S2C, test_proxy_seen(stage.proxy, PROXY_S2C) + n,
                            0xff);
         if (!at_commit && tn_exec(tx, "select 1", NULL, NULL, &err) != TN_OK) {
             tn_rollback(tx, NULL);

@@ -75,7 +75,7 @@ static void fails_in_tx(struct cell *cell, tn_db *tx, const char *sql)
     tn_status status = tn_exec(tx, sql, NULL, NULL, &err);
     cell_saw(cell, status, &err);
     cell_expect_ok(tn_rollback(tx, &err), &err, "rollback");
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 static void fails_in_session(struct cell *cell, tn_db *session, const char *sql)
@@ -84,7 +84,7 @@ static void fails_in_session(struct cell *cell, tn_db *session, const char *sql)
     tn_status status = tn_exec(session, sql, NULL, NULL, &err);
     cell_saw(cell, status, &err);
     tn_release(session);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 static void commit_judged(struct cell *cell, tn_db *tx)
@@ -92,7 +92,7 @@ static void commit_judged(struct cell *cell, tn_db *tx)
     tn_error err = TN_ERROR_INIT;
     tn_status status = tn_commit(tx, &err);
     cell_saw(cell, status, &err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 /* ---- S1: ended while it is being made ---------------------------------------------------------
@@ -113,7 +113,7 @@ static void s1_connect_happens(struct cell *cell)
     test_proxy_pass(stage.proxy);
     job_join(&cell->jobs[0]);
     cell_saw(cell, cell->jobs[0].status, &cell->jobs[0].err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s1_connect)
@@ -152,7 +152,7 @@ static void s9_stream_happens(struct cell *cell)
     tn_status status = tn_close(rows, &err);
     cell_saw(cell, status, &err);
     tn_release(session);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s9_stream)
@@ -189,7 +189,7 @@ static void s9_commit_happens(struct cell *cell)
     test_server_run(stage.admin, sql);
     job_join(&cell->jobs[0]);
     cell_saw(cell, cell->jobs[0].status, &cell->jobs[0].err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s9_commit)
@@ -279,7 +279,7 @@ static void s11_query_happens(struct cell *cell)
     job_join(&cell->jobs[0]);
     rival_leaves();
     cell_saw(cell, cell->jobs[0].status, &cell->jobs[0].err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s11_query)
@@ -301,7 +301,7 @@ static void s11_tx_happens(struct cell *cell)
     rival_leaves();
     cell_saw(cell, cell->jobs[0].status, &cell->jobs[0].err);
     cell_expect_ok(tn_rollback(tx, &err), &err, "rollback");
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s11_tx)
@@ -324,7 +324,7 @@ static void s11_commit_happens(struct cell *cell)
     job_join(&cell->jobs[0]);
     rival_leaves();
     cell_saw(cell, cell->jobs[0].status, &cell->jobs[0].err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s11_commit)
@@ -340,7 +340,7 @@ static void s12_query_happens(struct cell *cell)
     tn_error err = TN_ERROR_INIT;
     tn_status status = tn_exec(cell->db, "select refuse_serialization()", NULL, NULL, &err);
     cell_saw(cell, status, &err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s12_query)
@@ -475,7 +475,7 @@ static void s16_idle_happens(struct cell *cell)
     test_server_run(stage.admin, "alter role app reset idle_session_timeout");
     tn_status status = tn_get(cell->db, "select 1", NULL, tn_into(&one), &err);
     cell_saw(cell, status, &err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s16_idle)

@@ -31,7 +31,7 @@ static void s6_idle_happens(struct cell *cell)
     assert_int_equal(health.status, TN_UNHEALTHY);
     cell_in_time(began, test_proxy_now(), 1000);
     cell_heal(cell);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s6_idle)
@@ -119,7 +119,7 @@ static void s7_idle_happens(struct cell *cell)
     cell_saw(cell, status, &err);
     tn_release(session);
     give_all();
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s7_idle)
@@ -238,7 +238,7 @@ static void s13_query_happens(struct cell *cell)
     tn_status status = tn_exec(cell->db, FILL, NULL, NULL, &err);
     cell_saw(cell, status, &err);
     make_room();
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s13_query)
@@ -262,7 +262,7 @@ static void s13_stream_happens(struct cell *cell)
     assert_int_equal(n, 2000);
     tn_status status = tn_close(rows, &err);
     cell_saw(cell, status, &err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s13_stream)
@@ -291,7 +291,7 @@ static void fill_in_tx(struct cell *cell, bool at_commit_only)
         cell_expect_ok(tn_rollback(tx, &err), &err, "rollback");
     }
     make_room();
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 static void s13_tx_happens(struct cell *cell)

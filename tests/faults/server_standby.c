@@ -59,7 +59,7 @@ static void s14_query_happens(struct cell *cell)
     tn_status status = tn_exec(cell->db, "insert into ledger values ($1)",
                                tn_args(cell_new_id(cell)), NULL, &err);
     cell_saw(cell, status, &err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s14_query)
@@ -79,7 +79,7 @@ static void s14_tx_happens(struct cell *cell)
                                NULL, &err);
     cell_saw(cell, status, &err);
     cell_expect_ok(tn_rollback(tx, &err), &err, "rollback");
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s14_tx)

@@ -51,7 +51,7 @@ static const struct fault reset = {.strike = reset_all};
 static const struct fault ended = {.strike = end_all};
 static const struct fault greeting_reset = {.strike = reset_greetings};
 static const struct fault greeting_ended = {.strike = end_greetings};
-static const struct fault muted = {.strike = mute};
+static const struct fault muted = {.strike = mute, .by_deadline = true};
 static const struct fault silence = {.strike = hold_all, .timeout_ms = 700, .by_deadline = true};
 
 /* ---- around COMMIT ----------------------------------------------------------------------------
@@ -89,16 +89,18 @@ static void n3_query_happens(struct cell *cell)
     tn_status status = tn_exec(cell->db, "insert into ledger values ($1)",
                                tn_args(cell_new_id(cell)), NULL, &err);
     cell_saw(cell, status, &err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
-CELL(n3_query)
+static CELL(n3_query)
 {
     cell_run(row, fault, NULL, n3_query_happens);
 }
 
 /* ---- N4: silence ------------------------------------------------------------------------------
  */
+
+enum { PING_MS = 5000 }; /* of core/pool: how long a connection is asked */
 
 /* Only the connections that are there fall silent. One that has lain for a while is asked before it
  * is used: the borrower gets another in time. */
@@ -110,18 +112,17 @@ static void n4_idle_happens(struct cell *cell)
     poll(NULL, 0, 1100); /* a connection that was used within a second is not asked */
     test_proxy_break(stage.proxy, PROXY_HOLD);
     int64_t began = test_proxy_now();
-    tn_call call = TN_CALL_INIT;
-    call.timeout_ms = POOL_TIMEOUT;
-    tn_status status = tn_get_with(cell->db, &call, "select 1", NULL, tn_into(&n), &err);
+    tn_status status = tn_get(cell->db, "select 1", NULL, tn_into(&n), &err);
     cell_saw(cell, status, &err);
-    cell_in_time(began, cell->ended_ms, POOL_TIMEOUT);
+    cell_in_time(began, cell->ended_ms, PING_MS);
     test_proxy_pass(stage.proxy);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
-CELL(n4_idle)
+static CELL(n4_idle)
 {
-    cell_run(row, fault, NULL, n4_idle_happens);
+    static const char *const patient[] = {"pool_timeout=9000", NULL};
+    cell_run(row, fault, patient, n4_idle_happens);
 }
 
 /* COMMIT was sent, and then nothing is heard of anybody: not even a second connection can tell.
@@ -151,10 +152,10 @@ static void n4_commit_happens(struct cell *cell)
     cell_expect_ok(tn_commit_outcome(cell->db, cell->err.transaction, 3000, &outcome, &why), &why,
                    "asking for the outcome");
     assert_int_equal(outcome, TN_OUTCOME_APPLIED);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
-CELL(n4_commit)
+static CELL(n4_commit)
 {
     cell_run(row, fault, NULL, n4_commit_happens);
 }
@@ -178,7 +179,7 @@ static void n5_shutdown_happens(struct cell *cell)
     test_proxy_break(stage.proxy, PROXY_RST);
 }
 
-CELL(n5_shutdown)
+static CELL(n5_shutdown)
 {
     cell_run(row, fault, NULL, n5_shutdown_happens);
 }
@@ -213,7 +214,7 @@ static void n12_connect_happens(struct cell *cell)
     }
 }
 
-CELL(n12_connect)
+static CELL(n12_connect)
 {
     cell_run(row, fault, NULL, n12_connect_happens);
 }
@@ -240,10 +241,10 @@ static void n12_idle_happens(struct cell *cell)
     cell_expect_ok(tn_reload(cell->db, config, &err), &err, "reload");
     tn_config_free(config);
     cell_expect_ok(tn_get(cell->db, "select 1", NULL, tn_into(&n), &err), &err, "after reload");
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
-CELL(n12_idle)
+static CELL(n12_idle)
 {
     cell_run(row, fault, NULL, n12_idle_happens);
 }

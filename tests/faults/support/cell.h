@@ -71,7 +71,7 @@ struct cell {
     int64_t struck_ms, ended_ms;
     struct job jobs[3];
     uint64_t destroyed_before;
-    int judged_fate; /* -1: not told */
+    bool judge_fate; /* of the connection: the pool's figures tell */
     int fds, threads;
 };
 
@@ -90,6 +90,8 @@ void stage_visit(const test_server *other);
 /* What is visited has moved: another server is in its place. */
 void stage_moved(const test_server *other);
 void stage_make_tables(void);
+/* The log goes to where secrets are looked for; after a cell it does again. */
+void stage_watch_log(void);
 /* With these settings "name=value", NULL-terminated, over the usual ones. NULL with the error. */
 tn_db *stage_open(const char *url, const char *const settings[], tn_error *err);
 

@@ -452,6 +452,14 @@ void test_proxy_stats(test_proxy *proxy, proxy_stats *ret)
     pthread_mutex_unlock(&proxy->lock);
 }
 
+uint64_t test_proxy_seen(test_proxy *proxy, proxy_direction direction)
+{
+    pthread_mutex_lock(&proxy->lock);
+    uint64_t seen = proxy->conns ? proxy->conns->flow[direction].seen : 0;
+    pthread_mutex_unlock(&proxy->lock);
+    return seen;
+}
+
 bool test_proxy_wait_cuts(test_proxy *proxy, uint64_t cuts, int timeout_ms)
 {
     int64_t until = test_proxy_now() + timeout_ms;

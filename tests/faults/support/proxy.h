@@ -93,6 +93,8 @@ void test_proxy_on(test_proxy *proxy, proxy_direction direction, const char *tex
 void test_proxy_random(test_proxy *proxy, uint64_t seed, unsigned after, unsigned before);
 
 void test_proxy_stats(test_proxy *proxy, proxy_stats *ret);
+/* Bytes that the newest open connection has carried in this direction. */
+uint64_t test_proxy_seen(test_proxy *proxy, proxy_direction direction);
 /* Waits until so many actions were done in all; false after timeout_ms. */
 bool test_proxy_wait_cuts(test_proxy *proxy, uint64_t cuts, int timeout_ms);
 /* The most connections accepted within any stretch of window_ms since since_ms (both of the
