@@ -45,7 +45,8 @@ static atomic_int reports;
 static void count_reports(void *arg, tn_log_level level, const char *component, tn_str line)
 {
     (void)arg;
-    if (level == TN_LOG_WARN && strcmp(component, "pool") == 0 && strstr(line.ptr, __FILE__))
+    if (level == TN_LOG_WARN && strcmp(component, "pool") == 0 &&
+        strstr(line.ptr, "process_holders.c"))
         atomic_fetch_add(&reports, 1);
 }
 

@@ -41,6 +41,9 @@ typedef struct proxy_stats {
 /* Forwards to host (a numeric IPv4 address) and port. NULL, with the reason on stderr, on failure.
  * Ended with test_proxy_stop(). */
 test_proxy *test_proxy_start(const char *host, int port);
+/* The same on a socket that listens already, wherever that is; it is taken over. Such a proxy
+ * cannot refuse. */
+test_proxy *test_proxy_start_on(int listener, const char *host, int port);
 /* Resets what is open and frees it. NULL is fine. */
 void test_proxy_stop(test_proxy *proxy);
 
