@@ -11,9 +11,11 @@
 #include "base/relaxed.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "config/observe.h"
 #include "config/url.h"
 #include "driver/registry.h"
 #include "observe/log.h"
+#include "observe/trace.h"
 #include "pool/open.h"
 
 enum { OPTIONS_MAX = 64 };
@@ -157,12 +159,23 @@ static tn_status pool_for(const tn_config *config, tn__option_id url, tn__pool *
     return status;
 }
 
-tn_status tn__replica_open(const tn_config *config, tn__pool **ret, tn_error *err)
+tn_status tn__replica_open(const tn_config *config, const tn__driver *driver, tn__pool **ret,
+                           tn_error *err)
 {
+    tn__pool *replica = NULL;
+
     if (!tn__config_text(config, TN__OPT_REPLICA_URL))
         return TN_OK;
-    tn_status status = pool_for(config, TN__OPT_REPLICA_URL, ret, err);
-    if (status != TN_OK)
+    tn_status status = pool_for(config, TN__OPT_REPLICA_URL, &replica, err);
+    if (status == TN_OK && replica->driver != driver) {
+        status = tn_error_set(err, TN_CONFIG, NULL,
+                              "the URL is of driver %s, DATABASE_URL is of driver %s",
+                              replica->driver->name, driver->name);
+        (void)tn__pool_close(replica, NULL);
+    }
+    if (status == TN_OK)
+        *ret = replica;
+    else
         tn_error_prepend(err, "DATABASE_REPLICA_URL");
     return status;
 }
@@ -176,11 +189,11 @@ static tn_status new_pool(const tn_config *config, tn__pool **ret, tn_error *err
         status = pool_for(config, TN__OPT_URL, ret, err);
     if (status != TN_OK)
         return status;
-    status = tn__replica_open(config, &replica, err);
+    status = tn__replica_open(config, (*ret)->driver, &replica, err);
     if (status != TN_OK)
         (void)tn__pool_close(*ret, NULL);
     else if (replica)
-        tn__pool_adopt_replica(*ret, replica);
+        (void)tn__pool_adopt_replica(*ret, replica); /* nobody can be closing it */
     return status;
 }
 
@@ -197,6 +210,19 @@ static int64_t retry_pause_ns(uint32_t number)
 static bool is_worth_another_try(const tn_error *err)
 {
     return err->status == TN_UNAVAILABLE && tn__may_come_back(err);
+}
+
+static void trace_retry(tn__pool *pool, uint32_t attempt, const tn_error *why)
+{
+    if (!tn__trace_wanted(TN_TRACE_RETRY))
+        return;
+    tn_trace_event event = {.kind = TN_TRACE_RETRY,
+                            .driver = pool->driver->name,
+                            .url = pool->source->url, /* nobody else has the pool yet */
+                            .what = "connect",
+                            .error = why,
+                            .attempt = attempt};
+    tn__trace_moment(&event);
 }
 
 /* Fails fast on what will not get better by itself; one connection is made now, and kept. */
@@ -217,6 +243,7 @@ static tn_status first_connection(tn__pool *pool, uint32_t retries, tn_error *er
         }
         tn__log(TN_LOG_WARN, "pool", "connecting failed, next attempt (%u of %u) in %lld ms: %s",
                 number + 1, retries, (long long)(pause / TN__NS_PER_MS), why.message);
+        trace_retry(pool, number + 2, &why);
         pool->provider.pause(&pool->provider, pause);
     }
 }
@@ -238,7 +265,7 @@ tn_db *tn_open(const tn_config *config, tn_error *err)
         tn_error_set(err, TN_MISUSE, NULL, "tn_open: the configuration is NULL");
         return NULL;
     }
-    tn__log_configure(tn__config_log_level(config));
+    tn__observe_log(config);
     if (new_pool(config, &pool, err) != TN_OK)
         return NULL;
     if (first_connection(pool, (uint32_t)tn__config_number(config, TN__OPT_CONNECT_RETRIES), err) !=
@@ -282,7 +309,7 @@ const char *tn_db_driver(const tn_db *db)
 
 const char *tn_db_url(const tn_db *db)
 {
-    if (!db || db->magic != TN__DB_MAGIC)
+    if (!db || db->magic != TN__DB_MAGIC || tn__provider_check(db->provider, NULL) != TN_OK)
         return "";
     tn__pool *pool = tn__pool_of(db);
     pthread_mutex_lock(&pool->lock);

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "driver/driver.h"
 #include "driver/host.h"
+#include "observe/stats.h"
 #include "session/cache.h"
 #include "session/site.h"
 #include "session/source.h"
@@ -53,19 +54,25 @@ typedef struct tn__conn {
     tn__lease lease;
     struct tn__conn *next;
     struct tn__conn *prev;
+
+    uint64_t number;       /* in this process, from 1 */
+    uint64_t trace_parent; /* id of the innermost transaction's span, see observe/trace.h */
+    tn__conn_stats stats;
 } tn__conn;
 
 /* A connection that is not connected yet; it keeps the source alive. */
 tn_status tn__conn_new(tn__source *source, tn__conn **ret, tn_error *err);
-/* Connects it. apart: on a thread that is not the application's, where its own wait is not used.
- * tn__host_cancel() ends it from another thread. After a failure it is to be closed. */
-tn_status tn__conn_connect(tn__conn *conn, bool apart, int64_t deadline_ns, tn_error *err);
+/* Connects it. tn__host_stop() ends it from another thread, also before it has begun. After a
+ * failure it is to be closed. */
+tn_status tn__conn_connect(tn__conn *conn, int64_t deadline_ns, tn_error *err);
 /* Both. */
 tn_status tn__conn_open(tn__source *source, int64_t deadline_ns, tn__conn **ret, tn_error *err);
 /* No rows may be open on it. NULL is fine. */
 void tn__conn_close(tn__conn *conn);
 
 tn_conn_state tn__conn_state(const tn__conn *conn);
+/* Its server takes no writes, and that is not what was asked for. */
+bool tn__conn_takes_no_writes(const tn__conn *conn);
 
 /*
  * After a failure: a statement that was given up is ended and its answer read, within grace_ms; a
@@ -82,5 +89,12 @@ bool tn__conn_reset(tn__conn *conn, int64_t deadline_ns);
 /* Finds or prepares a statement; the reference is given back with tn__cache_release(). */
 tn_status tn__conn_prepare(tn__conn *conn, const char *sql, size_t len, uint64_t hash,
                            int64_t deadline_ns, tn__cached **ret, tn_error *err);
+
+/* Prepares it with a text of its own behind it, for this one time: it is not kept. */
+tn_status tn__conn_prepare_once(tn__conn *conn, tn_str sql, tn_str suffix, int64_t deadline_ns,
+                                tn__cached **ret, tn_error *err);
+
+/* What it has counted so far, its statement cache too. Any thread. */
+void tn__conn_add_stats(const tn__conn *conn, tn_statistics *total);
 
 #endif

@@ -137,7 +137,7 @@ static test_server closed_standby;
 static void send_to_closed(void)
 {
     static const char *const settings[] = {"hot_standby=off", NULL};
-    test_server_create_standby(&closed_standby, &stage.server, settings);
+    test_server_create_standby_with(&closed_standby, &stage.server, settings);
     test_proxy_target(stage.proxy, "127.0.0.1", closed_standby.port);
 }
 

@@ -16,7 +16,7 @@ static test_server standby;
 static void need_standby(void)
 {
     if (!standby.guard)
-        test_server_create_standby(&standby, &stage.server, NULL);
+        test_server_create_standby(&standby, &stage.server);
 }
 
 /* The first host of the list only reads: the second is taken. Alone it is no host for writing. */
@@ -100,12 +100,12 @@ static void make_pair(void)
 {
     static const char *const settings[] = {"synchronous_commit=local", NULL};
     if (!pair[first].guard) {
-        test_server_create_standby(&pair[first], &stage.server, settings);
+        test_server_create_standby_with(&pair[first], &stage.server, settings);
         assert_true(test_server_promote(&pair[first]));
     }
     if (pair[1 - first].guard)
         test_server_remove(&pair[1 - first]);
-    test_server_create_standby(&pair[1 - first], &pair[first], settings);
+    test_server_create_standby_with(&pair[1 - first], &pair[first], settings);
 }
 
 static void visit_pair(void)

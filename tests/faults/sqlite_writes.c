@@ -42,13 +42,13 @@ static int work(tn_db *db, const char *what)
     tn_status status;
 
     if (strcmp(what, "query") == 0) {
-        status = tn_exec(db, "insert into t values (1)", NULL, NULL, &err);
+        status = tn_exec(db, "insert into t (a) values (1)", NULL, NULL, &err);
         return say("query", status, &err);
     }
     status = tn_begin(db, NULL, &tx, &err);
     if (status != TN_OK)
         return say("tx", status, &err);
-    status = tn_exec(tx, "insert into t values (1)", NULL, NULL, &err);
+    status = tn_exec(tx, "insert into t (a) values (1)", NULL, NULL, &err);
     if (status != TN_OK) {
         tn_rollback(tx, NULL);
         return say("tx", status, &err);
@@ -85,9 +85,10 @@ struct said {
 static struct said child_works(const char *what, const char *inject)
 {
     struct said said = {.killed = false};
-    char line[128] = "";
+    char line[128] = "", wal[128];
     int ends[2], status;
 
+    snprintf(wal, sizeof(wal), "%s-wal", sqlite_path());
     assert_int_equal(pipe(ends), 0);
     fflush(NULL);
     pid_t child = fork();
@@ -97,8 +98,8 @@ static struct said child_works(const char *what, const char *inject)
         close(ends[1]);
         setenv("ASAN_OPTIONS", "detect_leaks=0", 1); /* its search wants ptrace for itself */
         if (inject)
-            execlp("strace", "strace", "-f", "-qq", "-o", "/dev/null", "-e", inject, program,
-                   "--child", what, sqlite_path(), (char *)NULL);
+            execlp("strace", "strace", "-f", "-qq", "-o", "/dev/null", "-P", sqlite_path(), "-P",
+                   wal, "-e", inject, program, "--child", what, sqlite_path(), (char *)NULL);
         else
             execl(program, program, "--child", what, sqlite_path(), (char *)NULL);
         _exit(127);

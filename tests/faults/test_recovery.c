@@ -162,7 +162,7 @@ static void a_promotion(void **state)
     struct storm storm;
     char url[256];
     (void)state;
-    test_server_create_standby(&standby, &stage.server, NULL);
+    test_server_create_standby(&standby, &stage.server);
     snprintf(url, sizeof(url),
              "postgresql://app:" CELL_PASSWORD
              "@127.0.0.1:%d,127.0.0.1:%d/app?target_session_attrs=read-write",
