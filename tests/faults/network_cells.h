@@ -25,4 +25,20 @@ CELL(n8_stream);
 CELL(n8_tx);
 CELL(n8_commit);
 
+/* network_pooler.c: PgBouncer */
+CELL(n13_connect);
+CELL(n13_idle);
+CELL(n13_query);
+CELL(n13_stream);
+CELL(n13_tx);
+CELL(n13_commit);
+CELL(n14_connect);
+CELL(n14_idle);
+CELL(n14_query);
+CELL(n14_stream);
+CELL(n14_tx);
+CELL(n14_commit);
+CELL(n14_shutdown);
+void network_pooler_tear_down(void);
+
 #endif

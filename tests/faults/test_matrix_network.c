@@ -301,6 +301,19 @@ static const struct automated table[] = {
     {"N8", "COMMIT", n8_commit, NULL},
     {"N12", "connect", n12_connect, NULL},
     {"N12", "idle in pool", n12_idle, NULL},
+    {"N13", "connect", n13_connect, NULL},
+    {"N13", "idle in pool", n13_idle, NULL},
+    {"N13", "in query", n13_query, NULL},
+    {"N13", "streaming", n13_stream, NULL},
+    {"N13", "in tx", n13_tx, NULL},
+    {"N13", "COMMIT", n13_commit, NULL},
+    {"N14", "connect", n14_connect, NULL},
+    {"N14", "idle in pool", n14_idle, NULL},
+    {"N14", "in query", n14_query, NULL},
+    {"N14", "streaming", n14_stream, NULL},
+    {"N14", "in tx", n14_tx, NULL},
+    {"N14", "COMMIT", n14_commit, NULL},
+    {"N14", "shutdown", n14_shutdown, NULL},
 };
 
 static int set_up(void **state)
@@ -313,6 +326,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    network_pooler_tear_down();
     return stage_tear_down();
 }
 

@@ -31,6 +31,7 @@ struct stage {
     test_proxy *proxy;
     PGconn *admin; /* past the proxy, on the socket */
     char url[256]; /* through the proxy */
+    bool pooled;   /* for one cell: sessions of the server are a pooler's and stay */
 };
 extern struct stage stage;
 
