@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "integration/support/pooler.h"
 #include "network_cells.h"
-#include "pooler.h"
 
 static test_pooler pooler;
 

@@ -49,6 +49,7 @@ CELL(c12_query);
 CELL(c12_stream);
 CELL(c12_tx);
 CELL(c12_commit);
+int process_misuse(const char *url);
 CELL(c12_shutdown);
 CELL(c15_idle);
 CELL(c15_query);

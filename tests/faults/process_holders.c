@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "process_cells.h"
 
@@ -336,19 +338,43 @@ CELL(c12_tx)
     cell_run(row, fault, NULL, c12_tx_happens);
 }
 
-static void c12_commit_happens(struct cell *cell)
+/* In a process of its own, which may crash or hang over it: while one thread commits, another uses
+ * the handle. 0: that was refused, and the commit was done. */
+int process_misuse(const char *url)
 {
     tn_error err = TN_ERROR_INIT;
-    tn_db *tx;
-    cell_expect_ok(tn_begin(cell->db, NULL, &tx, &err), &err, "begin");
-    run(tx, "insert into slow_ledger values (-12, 1)");
-    job_commit(&cell->jobs[0], tx);
-    cell_wait_active("commit%");
-    tn_status status = tn_exec(tx, "select 1", NULL, NULL, &err);
-    cell_saw(cell, status, &err);
-    job_join(&cell->jobs[0]);
-    cell_expect_ok(cell->jobs[0].status, &cell->jobs[0].err, "commit");
+    tn_txn_options options = TN_TXN_OPTIONS_INIT;
+    struct job job;
+    tn_db *tx, *db = tn_open_url(url, &err);
+
+    alarm(15);
+    options.timeout_ms = 8000;
+    if (!db || tn_begin(db, &options, &tx, &err) != TN_OK ||
+        tn_exec(tx, "insert into slow_ledger values (-12, 1)", NULL, NULL, &err) != TN_OK)
+        return 2;
+    job_commit(&job, tx);
+    poll(NULL, 0, 400); /* of the second that COMMIT takes */
+    bool refused = tn_exec(tx, "select 1", NULL, NULL, &err) == TN_MISUSE;
+    job_join(&job);
+    bool committed = job.status == TN_OK;
+    return tn_db_close(db, &err) == TN_OK && refused && committed ? 0 : 1;
+}
+
+static void c12_commit_happens(struct cell *cell)
+{
+    int status;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        execl("/proc/self/exe", "test_matrix_process", "--misuse", stage.url, (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
     test_server_run(stage.admin, "delete from slow_ledger where id = -12");
+    if (!WIFEXITED(status))
+        fail_msg("the process was ended by signal %d", WTERMSIG(status));
+    cell->err.status = WEXITSTATUS(status) == 0 ? TN_MISUSE : TN_FAILED;
+    cell_saw(cell, cell->err.status, &cell->err);
 }
 
 CELL(c12_commit)

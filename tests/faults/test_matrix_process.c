@@ -121,6 +121,8 @@ static int after_each(void **state)
 
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "--misuse") == 0)
+        return process_misuse(argv[2]);
     return matrix_run('C', table, sizeof(table) / sizeof(table[0]), set_up, tear_down, after_each,
                       argc, argv);
 }

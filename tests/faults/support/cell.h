@@ -8,9 +8,9 @@
 
 #include <pthread.h>
 
+#include "integration/support/server.h"
 #include "matrix.h"
 #include "proxy.h"
-#include "server.h"
 
 /* Instrumented programs are slower, and the machine is busy with others: what must come at once
  * gets so long. A call that has a deadline gets deadline x 1.1 + 100 ms + this. */
