@@ -23,6 +23,7 @@ CELL(q3_connect);
 CELL(q3_query);
 CELL(q3_stream);
 CELL(q3_tx);
+int sqlite_hold(const char *name);
 
 /* sqlite_writes.c: each write of a child fails, or ends it */
 CELL(q2_connect);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Cells with another process that holds the file, a file that is damaged, a disk that is full. */
-#define _GNU_SOURCE /* unshare */
+#define _GNU_SOURCE /* unshare, pipe2 */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -187,26 +187,35 @@ static void usable(tn_db *db)
               "the next operation");
 }
 
-/* Another process holds the write lock until holder_ends(). */
+/* What the other process does: says when it has the lock, keeps it until its input ends. */
+int sqlite_hold(const char *name)
+{
+    sqlite3 *db;
+    char byte;
+    bool held = sqlite3_open(name, &db) == SQLITE_OK &&
+                sqlite3_exec(db, "begin immediate; insert into t values (50, 'rival')", NULL, NULL,
+                             NULL) == SQLITE_OK;
+    if (held && write(1, "x", 1) == 1)
+        held = read(0, &byte, 1) >= 0;
+    sqlite3_close(db);
+    return held ? 0 : 1;
+}
+
+/* Another program, because a child of this one would inherit what its threads have locked. */
 static void hold_lock(void)
 {
     int ready[2], end[2];
     char byte;
 
-    assert_int_equal(pipe(ready), 0);
-    assert_int_equal(pipe(end), 0);
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(end, O_CLOEXEC), 0);
     fflush(NULL);
     holder = fork();
     if (holder == 0) {
-        sqlite3 *db;
-        close(end[1]);
-        bool held = sqlite3_open(path, &db) == SQLITE_OK &&
-                    sqlite3_exec(db, "begin immediate; insert into t values (50, 'rival')", NULL,
-                                 NULL, NULL) == SQLITE_OK;
-        if (held && write(ready[1], "x", 1) == 1)
-            held = read(end[0], &byte, 1) >= 0;
-        sqlite3_close(db);
-        _exit(0);
+        dup2(end[0], 0);
+        dup2(ready[1], 1);
+        execl("/proc/self/exe", "test_matrix_sqlite", "--child", "hold", path, (char *)NULL);
+        _exit(127);
     }
     close(ready[1]);
     close(end[0]);

@@ -64,6 +64,8 @@ int sqlite_child(const char *what, const char *path)
     tn_error err = TN_ERROR_INIT;
     char url[160];
 
+    if (strcmp(what, "hold") == 0)
+        return sqlite_hold(path);
     snprintf(url, sizeof(url), "sqlite:%s?synchronous=full", path);
     tn_db *db = tn_open_url(url, &err);
     if (!db)
