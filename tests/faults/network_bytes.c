@@ -11,7 +11,7 @@
 /* Where a damaged answer to a pipeline makes libpq 15 begin a second result, it forgets the first:
  * not ours to free. Other programs look for leaks of results without this. */
 #ifdef __SANITIZE_ADDRESS__
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:PQisBusy\n";

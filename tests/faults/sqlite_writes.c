@@ -139,6 +139,9 @@ static void check_said(const struct said *said, int rows)
 {
     bool acknowledged = said->moment[0] && said->status == TN_OK;
     assert_in_range(rows, 0, 1);
+    if (said->moment[0] && acknowledged != (rows == 1))
+        print_message("%s: status %d, SQLSTATE %s, outcome %d, and %d rows are there\n",
+                      said->moment, said->status, said->sqlstate, said->outcome, rows);
     if (acknowledged)
         assert_int_equal(rows, 1);
     else if (said->moment[0] && said->outcome != TN_OUTCOME_IN_DOUBT)
@@ -159,6 +162,8 @@ static int fail_each(const struct row *row, const char *what, const char *calls,
         snprintf(inject, sizeof(inject), "inject=%s:error=%s:when=%d+", calls, error, n);
         struct said said = child_works(what, inject);
         int rows = sqlite_rows();
+        if (said.status != TN_OK && rows == 1)
+            print_message("with %s\n", inject);
         assert_false(said.killed);
         check_said(&said, rows);
         if (said.status == TN_OK)
