@@ -139,6 +139,7 @@ size_t tn_error_format(const tn_error *err, char *buf, size_t size)
     put_text(&out, "detail", err->detail);
     put_text(&out, "hint", err->hint);
     put_text(&out, "constraint", err->constraint);
+    put_text(&out, "transaction", err->transaction);
     if (size)
         buf[out.len < size ? out.len : size - 1] = '\0';
     return out.len;

@@ -136,9 +136,10 @@ static void test_format(void **state)
     tn_error_set(&err, TN_CONSTRAINT, "23505", "duplicate key");
     strcpy(err.detail, "Key (a)=(1) exists.");
     strcpy(err.constraint, "t_a_key");
+    strcpy(err.transaction, "pg:1");
     tn_error_set_hint(&err, "take another");
     const char *want = "duplicate key (SQLSTATE 23505)\ndetail: Key (a)=(1) exists.\n"
-                       "hint: take another\nconstraint: t_a_key";
+                       "hint: take another\nconstraint: t_a_key\ntransaction: pg:1";
     assert_int_equal(tn_error_format(&err, buf, sizeof(buf)), strlen(want));
     assert_string_equal(buf, want);
     /* As snprintf: the whole length, and what fits. */
