@@ -60,7 +60,14 @@ void tn__host_cancel(tn_host_conn *conn)
 
 bool tn__host_cancelled(const tn_host_conn *conn)
 {
-    return atomic_load_explicit(&conn->phase, memory_order_relaxed) == PHASE_CANCELLED;
+    return atomic_load_explicit(&conn->phase, memory_order_relaxed) == PHASE_CANCELLED ||
+           tn__host_stopping(conn);
+}
+
+void tn__host_stop(tn_host_conn *conn)
+{
+    atomic_store(&conn->stopping, true);
+    tn__host_cancel(conn);
 }
 
 /* The descriptor is made before the phase is looked at, and a canceller changes the phase before it

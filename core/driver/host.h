@@ -16,6 +16,7 @@ struct tn_host_conn {
     void *wait_arg;
     atomic_int cancel_fd; /* made by the first wait; -1 before */
     atomic_int phase;     /* enum in host.c: idle, running, cancelled */
+    atomic_bool stopping; /* the client shuts down: what runs is ended, nothing more is begun */
     bool shielded;        /* owner only: waits are not interrupted (cancel, cleaning up) */
 };
 
@@ -30,5 +31,11 @@ void tn__host_end(tn_host_conn *conn);
 /* Any thread. */
 void tn__host_cancel(tn_host_conn *conn);
 bool tn__host_cancelled(const tn_host_conn *conn);
+/* Any thread: ends what runs, and what is begun later at once, but for what is shielded. */
+void tn__host_stop(tn_host_conn *conn);
+static inline bool tn__host_stopping(const tn_host_conn *conn)
+{
+    return atomic_load_explicit(&conn->stopping, memory_order_relaxed);
+}
 
 #endif

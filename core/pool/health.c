@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "pool/connector.h"
 #include "pool/pool.h"
 #include "session/portal.h"
 
@@ -34,11 +35,17 @@ static tn_status ask(tn__conn *conn, int64_t deadline_ns, tn_health *ret)
     return TN_OK;
 }
 
-static tn_status ask_anew(const tn__pool *pool, int64_t deadline_ns, tn_health *ret)
+static tn_status ask_anew(tn__pool *pool, int64_t deadline_ns, tn_health *ret)
 {
     tn__conn *conn;
 
-    tn_status status = tn__conn_open(&pool->plan, deadline_ns, &conn, &ret->error);
+    pthread_mutex_lock(&pool->lock);
+    tn__source *source = pool->closing ? NULL : tn__source_ref(pool->source);
+    pthread_mutex_unlock(&pool->lock);
+    if (!source)
+        return tn_error_set(&ret->error, TN_SHUTDOWN, NULL, "the client is being closed");
+    tn_status status = tn__connect_by(source, deadline_ns, &conn, &ret->error);
+    tn__source_unref(source);
     if (status != TN_OK)
         return status;
     status = ask(conn, deadline_ns, ret);
@@ -67,15 +74,16 @@ tn_health tn_health_check(tn_db *db, int64_t timeout_ms)
     tn_status status = tn__db_check(db, &health.error);
     if (status != TN_OK)
         return health;
-    const tn__pool *pool = tn__pool_of(db);
-    copy(health.driver, sizeof(health.driver), pool->plan.driver->name);
-    copy(health.driver_version, sizeof(health.driver_version), pool->plan.driver->version);
-    if (pool->plan.driver->client)
-        copy(health.client, sizeof(health.client), pool->plan.driver->client());
+    tn__pool *pool = tn__pool_of(db);
+    copy(health.driver, sizeof(health.driver), pool->driver->name);
+    copy(health.driver_version, sizeof(health.driver_version), pool->driver->version);
+    if (pool->driver->client)
+        copy(health.client, sizeof(health.client), pool->driver->client());
     status = db->kind == TN__DB_CLIENT ? ask_anew(pool, deadline, &health)
                                        : ask_handle(db, deadline, &health);
     health.latency_us = (tn__now_ns() - start) / 1000;
     health.status = status == TN_OK ? TN_HEALTHY : TN_UNHEALTHY;
     tn_db_pool_stats(db, &health.pool);
+    health.saturated = health.pool.in_use >= health.pool.max && health.pool.waiting > 0;
     return health;
 }

@@ -1,31 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A connection, or the right to open one, goes straight from who gives it up to who has waited
- * longest: nobody who comes later can take it in between. What can block (connecting, pinging,
- * resetting, closing) is done outside the lock, by the thread that needs it.
+ * Borrowing and giving back. A connection, or the right to open one, goes straight from who gives
+ * it up to who has waited longest: nobody who comes later can take it in between. What can block
+ * (pinging, resetting, closing) is done outside the lock, by the thread that needs it.
  */
 #include "pool/pool.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/str.h"
+#include "base/relaxed.h"
 #include "config/config.h"
-#include "observe/log.h"
+#include "pool/holders.h"
+#include "pool/replica.h"
+#include "pool/resolve.h"
 #include "session/fork.h"
 
-enum { PING_AFTER_IDLE_MS = 1000, PING_MS = 5000, RESET_MS = 5000 };
-
-struct tn__waiter {
-    pthread_cond_t ready;
-    tn__conn *conn; /* handed over */
-    bool may_open;  /* a slot handed over: the waiter opens a connection itself */
-    bool done;
-    tn__waiter *next;
+enum {
+    LOOK_AFTER_IDLE_NS = 1000000, /* unused for less: nothing is looked at */
+    PING_AFTER_IDLE_MS = 1000,
+    PING_MS = 5000,
+    RESET_MS = 1000
 };
 
 static tn__pool *pool_of(tn__provider *provider)
@@ -33,370 +30,296 @@ static tn__pool *pool_of(tn__provider *provider)
     return (tn__pool *)provider;
 }
 
-/* ---- waiters (all under the lock) ------------------------------------------------------------ */
+/* ---- in line (under the lock) ---------------------------------------------------------------- */
 
-static void enqueue(tn__pool *pool, tn__waiter *waiter)
+/* What a borrower wants. */
+typedef struct wish {
+    int64_t now_ns;
+    int64_t deadline_ns;
+    bool once;  /* the first failure to connect is the answer */
+    bool front; /* its turn had come already, with a connection that proved to be dead */
+} wish;
+
+static tn_status shutting_down(tn_error *err)
 {
-    if (pool->last_waiter)
-        pool->last_waiter->next = waiter;
-    else
-        pool->first_waiter = waiter;
-    pool->last_waiter = waiter;
-    pool->n_waiting++;
+    return tn_error_set(err, TN_SHUTDOWN, NULL, "the client is being closed");
 }
 
-static void dequeue(tn__pool *pool, tn__waiter *waiter)
+/* A connection in *ret, or NULL there and the right to open one. */
+static tn_status wait_in_line(tn__pool *pool, const wish *want, tn__conn **ret, tn_error *err)
 {
-    tn__waiter *before = NULL;
+    tn__source *source = tn__source_ref(pool->source);
+    tn__waiter waiter = {.once = want->once, .why = err};
 
-    for (tn__waiter *at = pool->first_waiter; at; before = at, at = at->next) {
-        if (at != waiter)
-            continue;
-        *(before ? &before->next : &pool->first_waiter) = at->next;
-        if (pool->last_waiter == at)
-            pool->last_waiter = before;
-        pool->n_waiting--;
-        return;
+    tn_status status = tn__waiter_init(&waiter, source->wait, err);
+    if (status != TN_OK) {
+        tn__source_unref(source);
+        return status;
     }
-}
-
-static bool hand_over(tn__pool *pool, tn__conn *conn)
-{
-    tn__waiter *waiter = pool->first_waiter;
-
-    if (!waiter)
-        return false;
-    dequeue(pool, waiter);
-    waiter->conn = conn;
-    waiter->may_open = conn == NULL;
-    waiter->done = true;
-    pthread_cond_signal(&waiter->ready);
-    return true;
-}
-
-/* ---- slots (all under the lock) -------------------------------------------------------------- */
-
-static void lend(tn__pool *pool, tn__conn *conn)
-{
-    conn->next = pool->lent;
-    pool->lent = conn;
-    pool->in_use++;
-    pool->acquires++;
-}
-
-/* It still counts as in use until its slot is given on. */
-static void unlend(tn__pool *pool, tn__conn *conn)
-{
-    for (tn__conn **at = &pool->lent; *at; at = &(*at)->next)
-        if (*at == conn) {
-            *at = conn->next;
-            break;
-        }
-    conn->next = NULL;
-}
-
-/* A slot is free: its right to open goes to the first waiter, or it is given up. */
-static void free_slot(tn__pool *pool)
-{
-    if (pool->closing || !hand_over(pool, NULL))
-        pool->total--;
-}
-
-static void count_closed(tn__pool *pool, const tn__conn *conn)
-{
-    pool->destroyed++;
-    pool->cache_hits += conn->cache.hits;
-    pool->cache_misses += conn->cache.misses;
-}
-
-/* ---- acquire --------------------------------------------------------------------------------- */
-
-static tn_status exhausted(tn__pool *pool, int64_t waited_ms, tn_error *err)
-{
-    tn_error_set(err, TN_TIMEOUT, "53300",
-                 "no connection within %lld ms: %u of %u in use, %u idle, %u waiting",
-                 (long long)waited_ms, pool->in_use, pool->max, pool->n_idle, pool->n_waiting);
-    if (!err)
-        return TN_TIMEOUT;
-    err->phase = TN_PHASE_ACQUIRE;
-    err->outcome = TN_OUTCOME_NOT_APPLIED;
-    err->retry = TN_RETRY_STATEMENT;
-    if (pool->last_connect_error.status != TN_OK)
-        snprintf(err->detail, sizeof(err->detail), "the last connection attempt failed: %.400s",
-                 pool->last_connect_error.message);
-    tn_error_set_hint(err, "are connections kept by unclosed rows, sessions or transactions? "
-                           "DB_MAX_CONNECTIONS and DB_POOL_TIMEOUT are the limits");
-    return TN_TIMEOUT;
-}
-
-static bool wait_turn(tn__pool *pool, tn__waiter *waiter, int64_t deadline_ns)
-{
-    const struct timespec until = {.tv_sec = deadline_ns / TN__NS_PER_S,
-                                   .tv_nsec = deadline_ns % TN__NS_PER_S};
-
-    while (!waiter->done) {
-        int error = deadline_ns == TN_NO_DEADLINE
-                        ? pthread_cond_wait(&waiter->ready, &pool->lock)
-                        : pthread_cond_timedwait(&waiter->ready, &pool->lock, &until);
-        if (error == ETIMEDOUT && !waiter->done)
-            return false;
-    }
-    return true;
-}
-
-/* Under the lock: an idle connection, the right to open one, or a place in the queue. */
-static tn_status wait_in_line(tn__pool *pool, int64_t deadline_ns, tn__conn **ret, tn_error *err)
-{
-    tn__waiter waiter = {0};
-    pthread_condattr_t monotonic;
-    int64_t since = tn__now_ns();
-
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&waiter.ready, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    enqueue(pool, &waiter);
-    tn_status status = TN_OK;
-    if (!wait_turn(pool, &waiter, deadline_ns)) {
+    tn__queue_put(&pool->queue, &waiter, want->front);
+    tn__demand(pool);
+    if (!tn__waiter_sleep(&waiter, &pool->lock, source, want->deadline_ns)) {
         pool->timeouts++;
-        status = exhausted(pool, (tn__now_ns() - since) / TN__NS_PER_MS, err);
-        dequeue(pool, &waiter);
-    } else if (!waiter.conn && !waiter.may_open) {
-        status = tn_error_set(err, TN_SHUTDOWN, NULL, "the client is being closed");
+        status = tn__holders_explain(pool, (tn__now_ns() - want->now_ns) / TN__NS_PER_MS, err);
+        tn__queue_remove(&pool->queue, &waiter);
+    } else {
+        status = waiter.status;
     }
-    pthread_cond_destroy(&waiter.ready);
+    pool->waits++;
+    pool->waited_ns += tn__now_ns() - want->now_ns;
+    tn__waiter_finish(&waiter);
     if (status == TN_OK)
         *ret = waiter.conn;
+    /* The last reference may close it, which is not for under the lock; a pool keeps one. */
+    tn__source_unref(source);
     return status;
 }
 
-static tn_status take_slot(tn__pool *pool, int64_t deadline_ns, tn__conn **ret, tn_error *err)
+static tn_status take_slot(tn__pool *pool, const wish *want, tn__conn **ret, tn_error *err)
 {
+    tn__conn *idle = pool->lists[TN__SLOT_IDLE];
+    bool first = want->front || !pool->queue.first;
+
     if (pool->closing)
-        return tn_error_set(err, TN_SHUTDOWN, NULL, "the client is being closed");
+        return shutting_down(err);
     *ret = NULL;
-    if (pool->first_waiter == NULL && pool->idle) {
-        *ret = pool->idle;
-        pool->idle = (*ret)->next;
-        pool->n_idle--;
+    if (first && idle && !pool->suspended) {
+        tn__slot_lend(pool, idle, TN__SLOT_IDLE, want->now_ns);
+        *ret = idle;
         return TN_OK;
     }
-    if (pool->first_waiter == NULL && pool->total < pool->max) {
-        pool->total++;
+    if (first && !pool->suspended && !tn__source_remote(pool->source) &&
+        tn__slot_total(pool) < pool->max) {
+        tn__slot_move(pool, NULL, TN__SLOT_NONE, TN__SLOT_OPENING);
         return TN_OK;
     }
-    return wait_in_line(pool, deadline_ns, ret, err);
+    return wait_in_line(pool, want, ret, err);
 }
 
-/* Outside the lock; the slot is ours. */
-static tn_status open_connection(tn__pool *pool, int64_t deadline_ns, tn__conn **ret, tn_error *err)
+/* Under the lock, on the borrower's own thread. */
+static void sign(tn__conn *conn, const wish *want)
 {
-    int64_t limit = tn__deadline_after_ms(tn__now_ns(), pool->connect_timeout_ms);
-    tn_error why = TN_ERROR_INIT;
+    conn->lease.thread = tn__thread_number();
+    conn->lease.site = want->once ? (tn__site){0} : tn__site_take();
+}
 
-    tn_status status = tn__conn_open(&pool->plan, tn__deadline_min(limit, deadline_ns), ret, &why);
+/* ---- opening one oneself, where that waits for nobody ---------------------------------------- */
+
+static tn_status open_here(tn__pool *pool, const wish *want, tn__conn **ret, tn_error *err)
+{
+    int64_t limit = tn__deadline_after_ms(tn__now_ns(), tn__relaxed(&pool->connect_timeout_ms));
+    tn_error why = TN_ERROR_INIT;
+    tn__conn *conn = NULL;
+
+    pthread_mutex_lock(&pool->lock);
+    tn__source *source = tn__source_ref(pool->source);
+    pthread_mutex_unlock(&pool->lock);
+    tn_status status = tn__conn_open(source, tn__deadline_min(limit, want->deadline_ns), &conn,
+                                     &why);
+    tn__source_unref(source);
     if (status != TN_OK && why.phase == TN_PHASE_NONE)
         why.phase = TN_PHASE_CONNECT;
     pthread_mutex_lock(&pool->lock);
-    pool->last_connect_error = why;
-    if (status == TN_OK)
-        pool->created++;
-    pthread_mutex_unlock(&pool->lock);
+    tn__demand_note(pool, status == TN_OK ? NULL : &why);
+    if (status == TN_OK) {
+        tn__slot_lend(pool, conn, TN__SLOT_OPENING, tn__now_ns());
+        sign(conn, want);
+        *ret = conn;
+    } else {
+        tn__slot_move(pool, NULL, TN__SLOT_OPENING, TN__SLOT_NONE);
+        tn__demand_slot(pool);
+    }
+    tn__pool_unlock_and_free(pool);
     if (status != TN_OK && err)
         *err = why;
     return status;
 }
 
+/* ---- is it still good? ----------------------------------------------------------------------- */
+
 /* Up to an eighth is taken off, differently for each, so that connections which were made together
  * do not all end together. */
-static bool too_old(const tn__pool *pool, const tn__conn *conn, int64_t now)
+bool tn__pool_too_old(const tn__pool *pool, const tn__conn *conn, int64_t now_ns)
 {
     int64_t spread = (int64_t)((uintptr_t)conn >> 4 & 127);
 
     return pool->max_lifetime_ns &&
-           now - conn->created_ns > pool->max_lifetime_ns - pool->max_lifetime_ns / 1024 * spread;
+           now_ns - conn->created_ns >
+               pool->max_lifetime_ns - pool->max_lifetime_ns / 1024 * spread;
 }
 
-/* Under the lock: takes one connection that was idle for too long or is too old out of the pool. */
-static tn__conn *take_expired(tn__pool *pool, int64_t now)
+typedef enum check { CHECK_NOTHING = 0, CHECK_LOCAL, CHECK_PING, CHECK_NO_MORE } check;
+
+static check check_for(const tn__pool *pool, const tn__conn *conn, int64_t now)
 {
-    for (tn__conn **at = &pool->idle; *at; at = &(*at)->next) {
-        tn__conn *conn = *at;
-        bool idle_long = pool->idle_timeout_ns && pool->total > pool->min &&
-                         now - conn->idle_since_ns > pool->idle_timeout_ns;
-        if (!idle_long && !too_old(pool, conn, now))
-            continue;
-        *at = conn->next;
-        pool->n_idle--;
-        count_closed(pool, conn);
-        return conn;
-    }
-    return NULL;
+    int64_t idle = now - conn->idle_since_ns;
+
+    if (tn__pool_too_old(pool, conn, now) || conn->source != pool->source)
+        return CHECK_NO_MORE;
+    if (idle >= PING_AFTER_IDLE_MS * TN__NS_PER_MS || conn->idle_since_ns < pool->suspect_ns)
+        return CHECK_PING;
+    return idle >= LOOK_AFTER_IDLE_NS && conn->driver->conn.alive ? CHECK_LOCAL : CHECK_NOTHING;
 }
 
-/* The slot is given on only when the connection is closed: the maximum holds at every moment. */
-static void close_expired(tn__pool *pool)
+static bool last_used_before(const tn__pool *pool, const tn__conn *conn, int64_t since,
+                             tn__why *ret_why)
 {
-    tn__conn *conn;
-
-    pthread_mutex_lock(&pool->lock);
-    while ((conn = take_expired(pool, tn__now_ns()))) {
-        pthread_mutex_unlock(&pool->lock);
-        tn__conn_close(conn);
-        pthread_mutex_lock(&pool->lock);
-        free_slot(pool);
-    }
-    pthread_mutex_unlock(&pool->lock);
+    (void)pool;
+    *ret_why = TN__WHY_PING;
+    return conn->idle_since_ns < since;
 }
 
-/* One that lay idle for long may have died meanwhile; one that did not is taken as it is. */
-static bool is_fresh(const tn__pool *pool, const tn__conn *conn, int64_t now)
+/* Outside the lock. A ping that nobody answered tells of the network, not of one connection: the
+ * others that have lain as long are given up with it, so that they do not cost a wait each. */
+static bool passes(tn__pool *pool, tn__conn *conn, check what, int64_t deadline_ns)
 {
-    return now - conn->idle_since_ns < PING_AFTER_IDLE_MS * TN__NS_PER_MS &&
-           !too_old(pool, conn, now);
-}
+    int64_t since = tn__now_ns();
+    tn_error why = TN_ERROR_INIT;
 
-static bool still_alive(const tn__pool *pool, tn__conn *conn, int64_t now, int64_t deadline_ns)
-{
-    int64_t limit = tn__deadline_min(deadline_ns, tn__deadline_after_ms(now, PING_MS));
-
-    return !too_old(pool, conn, now) && conn->driver->conn.ping(conn->drv, limit, NULL) == TN_OK;
-}
-
-/* Outside the lock: an idle connection that is not fresh is asked, or replaced; without one the
- * slot is filled. */
-static tn_status prove(tn__pool *pool, int64_t now, int64_t deadline_ns, tn__conn **conn,
-                       tn_error *err)
-{
-    tn_status status = TN_OK;
-
-    if (*conn && !still_alive(pool, *conn, now, deadline_ns)) {
-        pthread_mutex_lock(&pool->lock);
-        count_closed(pool, *conn);
-        pthread_mutex_unlock(&pool->lock);
-        tn__conn_close(*conn);
-        *conn = NULL;
-    }
-    if (!*conn)
-        status = open_connection(pool, deadline_ns, conn, err);
-    pthread_mutex_lock(&pool->lock);
+    if (what == CHECK_LOCAL)
+        return conn->driver->conn.alive(conn->drv);
+    if (what == CHECK_NO_MORE)
+        return false;
+    tn_status status = conn->driver->conn.ping(
+        conn->drv, tn__deadline_min(deadline_ns, tn__deadline_after_ms(since, PING_MS)), &why);
     if (status == TN_OK)
-        lend(pool, *conn);
-    else
-        free_slot(pool);
+        return true;
+    pthread_mutex_lock(&pool->lock);
+    pool->suspect_ns = since;
+    if (status == TN_TIMEOUT)
+        tn__slot_close_idle(pool, last_used_before, since);
     pthread_mutex_unlock(&pool->lock);
-    return status;
+    return false;
 }
 
-static tn_status borrow(tn__pool *pool, int64_t now, int64_t deadline_ns, tn__conn **ret,
-                        tn_error *err)
+/* ---- borrow ---------------------------------------------------------------------------------- */
+
+static void put_away(tn__pool *pool, tn__conn *conn, tn__why why)
 {
+    pthread_mutex_lock(&pool->lock);
+    tn__slot_move(pool, conn, TN__SLOT_LENT, TN__SLOT_CLOSING);
+    pool->acquires--; /* it was none */
+    pthread_mutex_unlock(&pool->lock);
+    tn__slot_close(pool, conn, why);
+}
+
+static tn_status borrow(tn__pool *pool, wish want, tn__conn **ret, tn_error *err)
+{
+    tn_status status = tn__provider_check(&pool->provider, err);
     tn__conn *conn;
 
-    tn_status status = tn__provider_check(&pool->provider, err);
     if (status != TN_OK)
         return status;
-    pthread_mutex_lock(&pool->lock);
-    status = take_slot(pool, deadline_ns, &conn, err);
-    bool fresh = status == TN_OK && conn && is_fresh(pool, conn, now);
-    if (fresh)
-        lend(pool, conn);
-    pthread_mutex_unlock(&pool->lock);
-    if (status == TN_OK && !fresh)
-        status = prove(pool, now, deadline_ns, &conn, err);
-    if (status == TN_OK)
-        *ret = conn;
-    return status;
+    for (;; want.front = true) {
+        pthread_mutex_lock(&pool->lock);
+        status = take_slot(pool, &want, &conn, err);
+        check what = CHECK_NOTHING;
+        if (status == TN_OK && conn) {
+            what = check_for(pool, conn, want.now_ns);
+            sign(conn, &want);
+        }
+        pthread_mutex_unlock(&pool->lock);
+        if (status != TN_OK)
+            return status;
+        if (!conn)
+            return open_here(pool, &want, ret, err);
+        if (what == CHECK_NOTHING || passes(pool, conn, what, want.deadline_ns)) {
+            *ret = conn;
+            return TN_OK;
+        }
+        put_away(pool, conn, what == CHECK_NO_MORE ? TN__WHY_LIFETIME : TN__WHY_PING);
+    }
 }
 
 static tn_status pool_acquire(tn__provider *provider, int64_t deadline_ns, tn__conn **ret,
                               tn_error *err)
 {
     int64_t now = tn__now_ns();
-    int64_t patience = tn__deadline_after_ms(now, provider->pool_timeout_ms);
+    int64_t patience = tn__deadline_after_ms(now, tn__relaxed(&provider->pool_timeout_ms));
+    const wish want = {.now_ns = now, .deadline_ns = tn__deadline_min(deadline_ns, patience)};
 
-    return borrow(pool_of(provider), now, tn__deadline_min(deadline_ns, patience), ret, err);
+    return borrow(pool_of(provider), want, ret, err);
 }
 
 tn_status tn__pool_connect(tn__pool *pool, int64_t deadline_ns, tn_error *err)
 {
+    const wish want = {.now_ns = tn__now_ns(), .deadline_ns = deadline_ns, .once = true};
     tn__conn *conn;
 
-    tn_status status = borrow(pool, tn__now_ns(), deadline_ns, &conn, err);
+    tn_status status = borrow(pool, want, &conn, err);
     if (status == TN_OK)
         pool->provider.release(&pool->provider, conn);
     return status;
 }
 
-/* ---- release --------------------------------------------------------------------------------- */
+/* ---- give back ------------------------------------------------------------------------------- */
 
-static void free_pool(tn__pool *pool)
+void tn__pool_serve(tn__pool *pool)
 {
-    if (pool->plan.source)
-        pool->plan.driver->conn.close_source(pool->plan.source);
-    pthread_mutex_destroy(&pool->lock);
-    free(pool->url);
-    free(pool);
+    int64_t now = tn__now_ns();
+
+    while (!pool->suspended && pool->queue.first && pool->lists[TN__SLOT_IDLE]) {
+        tn__conn *conn = pool->lists[TN__SLOT_IDLE];
+        tn__slot_lend(pool, conn, TN__SLOT_IDLE, now);
+        tn__queue_hand(&pool->queue, conn);
+    }
 }
 
-/* Releases are frequent, expiry is not: look at most once a second. */
-static bool oldest_needs_a_look(tn__pool *pool, int64_t now)
+static void keep_connection(tn__pool *pool, tn__conn *conn, int64_t now)
 {
-    if (now - pool->looked_ns < TN__NS_PER_S)
-        return false;
-    pool->looked_ns = now;
-    return pool->n_idle > 1;
-}
-
-static void keep_connection(tn__pool *pool, tn__conn *conn)
-{
-    pool->in_use--;
-    if (hand_over(pool, conn))
+    conn->idle_since_ns = now;
+    if (!pool->suspended && pool->queue.first) {
+        tn__slot_lend(pool, conn, TN__SLOT_LENT, now);
+        tn__queue_hand(&pool->queue, conn);
         return;
-    conn->next = pool->idle;
-    pool->idle = conn;
-    pool->n_idle++;
+    }
+    tn__slot_move(pool, conn, TN__SLOT_LENT, TN__SLOT_IDLE);
+    if (pool->idle_timeout_ns)
+        tn__upkeep_by(pool, now + pool->idle_timeout_ns);
+    if (pool->suspended)
+        pthread_cond_broadcast(&pool->changed);
 }
 
-/* Closes it and gives its slot on; the last one to leave a client that is closed frees it. */
-static void close_connection(tn__pool *pool, tn__conn *conn)
+static bool may_stay(const tn__pool *pool, const tn__conn *conn, bool clean, tn__why *ret_why)
 {
-    const tn__conn counted = {.cache = {.hits = conn->cache.hits, .misses = conn->cache.misses}};
-
-    tn__conn_close(conn);
-    pthread_mutex_lock(&pool->lock);
-    pool->in_use--;
-    count_closed(pool, &counted);
-    free_slot(pool);
-    bool last = pool->closing && pool->in_use == 0;
-    pthread_mutex_unlock(&pool->lock);
-    if (last)
-        free_pool(pool);
+    if (conn->demoted)
+        *ret_why = TN__WHY_DEMOTED;
+    else if (conn->discard)
+        *ret_why = TN__WHY_BROKEN;
+    else if (!clean)
+        *ret_why = TN__WHY_RESET;
+    else if (pool->closing)
+        *ret_why = TN__WHY_SHUTDOWN;
+    else if (conn->source != pool->source || tn__slot_total(pool) > pool->max)
+        *ret_why = TN__WHY_REPLACED;
+    else
+        return true;
+    return false;
 }
 
 static void pool_release(tn__provider *provider, tn__conn *conn)
 {
     tn__pool *pool = pool_of(provider);
-    bool look = false;
+    tn__why why = TN__WHY_BROKEN;
 
     if (tn__provider_check(&pool->provider, NULL) != TN_OK)
         return; /* the parent's connection: not ours to touch */
     int64_t now = tn__now_ns();
-    bool keep = tn__conn_reset(conn, tn__deadline_after_ms(now, RESET_MS));
-    conn->idle_since_ns = now;
+    bool clean = tn__conn_reset(conn, tn__deadline_after_ms(now, RESET_MS));
 
     pthread_mutex_lock(&pool->lock);
-    unlend(pool, conn);
-    keep = keep && !pool->closing;
-    if (keep) {
-        keep_connection(pool, conn);
-        look = oldest_needs_a_look(pool, now);
+    bool stays = may_stay(pool, conn, clean, &why);
+    if (stays) {
+        keep_connection(pool, conn, now);
+    } else {
+        /* What ended one may have ended others: they are asked before they are used again. */
+        if (why <= TN__WHY_RESET || why == TN__WHY_DEMOTED)
+            pool->suspect_ns = now;
+        tn__slot_move(pool, conn, TN__SLOT_LENT, TN__SLOT_CLOSING);
     }
     pthread_mutex_unlock(&pool->lock);
-    if (!keep)
-        close_connection(pool, conn);
-    else if (look)
-        close_expired(pool);
+    if (!stays)
+        tn__slot_close(pool, conn, why);
 }
 
 static void pool_cancel_all(tn__provider *provider)
@@ -404,15 +327,60 @@ static void pool_cancel_all(tn__provider *provider)
     tn__pool *pool = pool_of(provider);
 
     pthread_mutex_lock(&pool->lock);
-    for (tn__conn *conn = pool->lent; conn; conn = conn->next)
+    for (tn__conn *conn = pool->lists[TN__SLOT_LENT]; conn; conn = conn->next)
         tn__host_cancel(&conn->host);
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* ---- a pause --------------------------------------------------------------------------------- */
+
+static void pause_by_wait(const tn__source *source, int64_t until_ns)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (fd < 0)
+        return;
+    while (tn__now_ns() < until_ns &&
+           source->wait(source->wait_arg, fd, -1, TN_WAIT_READ, until_ns) == TN_WAIT_READY)
+        continue;
+    close(fd);
+}
+
+static void pool_pause(tn__provider *provider, int64_t ns)
+{
+    tn__pool *pool = pool_of(provider);
+    int64_t until = tn__now_ns() + ns;
+
+    pthread_mutex_lock(&pool->lock);
+    tn__source *source = tn__source_ref(pool->source);
+    while (!source->wait && !pool->closing && tn__cond_wait(&pool->changed, &pool->lock, until))
+        continue;
+    pthread_mutex_unlock(&pool->lock);
+    if (source->wait)
+        pause_by_wait(source, until);
+    tn__source_unref(source);
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
-tn_status tn__pool_new(const tn__conn_plan *plan, char *url, const tn_config *config,
-                       tn__pool **ret, tn_error *err)
+void tn__pool_configure(tn__pool *pool, const tn_config *config)
+{
+    tn__provider *provider = &pool->provider;
+
+    atomic_store(&provider->pool_timeout_ms, tn__config_number(config, TN__OPT_POOL_TIMEOUT));
+    atomic_store(&provider->statement_timeout_ms,
+                 tn__config_number(config, TN__OPT_STATEMENT_TIMEOUT));
+    atomic_store(&provider->cancel_timeout_ms, tn__config_number(config, TN__OPT_CANCEL_TIMEOUT));
+    atomic_store(&provider->row_buffer, (size_t)tn__config_number(config, TN__OPT_ROW_BUFFER));
+    atomic_store(&pool->connect_timeout_ms, tn__config_number(config, TN__OPT_CONNECTION_TIMEOUT));
+    pool->max = (uint32_t)tn__config_number(config, TN__OPT_MAX_CONNECTIONS);
+    pool->min_wanted = (uint32_t)tn__config_number(config, TN__OPT_MIN_CONNECTIONS);
+    pool->idle_timeout_ns = tn__config_number(config, TN__OPT_IDLE_TIMEOUT) * TN__NS_PER_MS;
+    pool->max_lifetime_ns = tn__config_number(config, TN__OPT_MAX_LIFETIME) * TN__NS_PER_MS;
+    pool->leak_ns = tn__config_number(config, TN__OPT_LEAK_TIMEOUT) * TN__NS_PER_MS;
+}
+
+tn_status tn__pool_new(tn__source *source, const tn_config *config, tn__pool **ret, tn_error *err)
 {
     tn__pool *pool = calloc(1, sizeof(*pool));
 
@@ -422,86 +390,110 @@ tn_status tn__pool_new(const tn__conn_plan *plan, char *url, const tn_config *co
         .acquire = pool_acquire,
         .release = pool_release,
         .cancel_all = pool_cancel_all,
+        .find_outcome = tn__resolve,
+        .reader = tn__replica_reader,
+        .pause = pool_pause,
         .fork_generation = tn__fork_watch(),
-        .pool_timeout_ms = tn__config_number(config, TN__OPT_POOL_TIMEOUT),
-        .statement_timeout_ms = tn__config_number(config, TN__OPT_STATEMENT_TIMEOUT),
-        .row_buffer = (size_t)tn__config_number(config, TN__OPT_ROW_BUFFER),
     };
     pool->client.magic = TN__DB_MAGIC;
     pool->client.kind = TN__DB_CLIENT;
     pool->client.provider = &pool->provider;
     pool->client.deadline_ns = TN_NO_DEADLINE;
-    pool->plan = *plan;
-    pool->url = url;
-    pool->connect_timeout_ms = tn__config_number(config, TN__OPT_CONNECTION_TIMEOUT);
-    pool->max = (uint32_t)tn__config_number(config, TN__OPT_MAX_CONNECTIONS);
-    pool->min = (uint32_t)tn__config_number(config, TN__OPT_MIN_CONNECTIONS);
-    pool->idle_timeout_ns = tn__config_number(config, TN__OPT_IDLE_TIMEOUT) * TN__NS_PER_MS;
-    pool->max_lifetime_ns = tn__config_number(config, TN__OPT_MAX_LIFETIME) * TN__NS_PER_MS;
+    pool->source = source;
+    pool->driver = source->driver;
+    pool->opened_ns = tn__now_ns();
+    tn__pool_configure(pool, config);
     pthread_mutex_init(&pool->lock, NULL);
+    tn__cond_init(&pool->changed);
+    tn__cond_init(&pool->upkeep_wake);
+    tn_status status = tn__upkeep_start(pool, err);
+    if (status != TN_OK) {
+        pool->source = NULL; /* the caller's still */
+        pool->closed = true;
+        pthread_mutex_lock(&pool->lock);
+        tn__pool_unlock_and_free(pool);
+        return status;
+    }
     *ret = pool;
     return TN_OK;
 }
 
-static void refuse_waiters(tn__pool *pool)
+static void free_memory(tn__pool *pool)
 {
-    for (tn__waiter *waiter = pool->first_waiter; waiter; waiter = pool->first_waiter) {
-        dequeue(pool, waiter);
-        waiter->done = true;
-        pthread_cond_signal(&waiter->ready);
+    pthread_cond_destroy(&pool->upkeep_wake);
+    pthread_cond_destroy(&pool->changed);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+static void destroy(tn__pool *pool)
+{
+    for (tn__pool *replica = pool->replicas, *next; replica; replica = next) {
+        next = replica->retired;
+        free_memory(replica);
+    }
+    free_memory(pool);
+}
+
+/* A replica's memory is its parent's: a reader may have been given its provider just now. */
+void tn__pool_unlock_and_free(tn__pool *pool)
+{
+    bool last = pool->closed && !pool->over && !pool->pins && !pool->orders && !pool->upkeep_runs &&
+                tn__slot_total(pool) == 0;
+    tn__source *source = last ? pool->source : NULL;
+    tn__pool *parent = pool->parent;
+    bool kept = pool->kept;
+
+    if (last) {
+        pool->source = NULL;
+        pool->over = true;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    tn__source_unref(source);
+    if (!last)
+        return;
+    if (parent) {
+        pthread_mutex_lock(&parent->lock);
+        parent->pins--;
+        tn__pool_unlock_and_free(parent);
+    } else if (!kept) {
+        destroy(pool);
     }
 }
 
-tn_status tn__pool_close(tn__pool *pool, tn_error *err)
+void tn__pool_adopt_replica(tn__pool *pool, tn__pool *replica)
 {
-    tn_status status = tn__provider_check(&pool->provider, err);
-    if (status != TN_OK)
-        return status; /* memory and descriptors stay: closing them would speak to the server */
-
+    replica->parent = pool;
     pthread_mutex_lock(&pool->lock);
-    pool->closing = true;
-    pool->client.magic = 0;
-    refuse_waiters(pool);
-    tn__conn *idle = pool->idle;
-    pool->idle = NULL;
-    pool->total -= pool->n_idle;
-    pool->n_idle = 0;
-    uint32_t in_use = pool->in_use;
+    pool->pins++;
+    replica->retired = pool->replicas;
+    pool->replicas = replica;
+    pool->replica = replica;
     pthread_mutex_unlock(&pool->lock);
-    while (idle) {
-        tn__conn *next = idle->next;
-        tn__conn_close(idle);
-        idle = next;
-    }
-    if (in_use == 0) {
-        free_pool(pool);
-        return TN_OK;
-    }
-    tn_error_set(err, TN_MISUSE, NULL,
-                 "tn_db_close: %u connections are still in use by rows, sessions or transactions",
-                 in_use);
-    tn_error_set_hint(err, "close them first (tn_close, tn_release, tn_commit, tn_rollback)");
-    return TN_MISUSE;
 }
 
 void tn__pool_stats(tn__pool *pool, tn_pool_stats *ret)
 {
+    uint64_t destroyed = 0;
+
     pthread_mutex_lock(&pool->lock);
+    for (int why = 0; why < TN__WHYS; why++)
+        destroyed += pool->destroyed[why];
     *ret = (tn_pool_stats){
         .max = pool->max,
-        .total = pool->total,
-        .in_use = pool->in_use,
-        .idle = pool->n_idle,
-        .waiting = pool->n_waiting,
+        .total = tn__slot_total(pool),
+        .in_use = pool->n[TN__SLOT_LENT],
+        .idle = pool->n[TN__SLOT_IDLE],
+        .waiting = pool->queue.count,
         .acquires = pool->acquires,
         .timeouts = pool->timeouts,
         .created = pool->created,
-        .destroyed = pool->destroyed,
+        .destroyed = destroyed,
         .statement_cache_hits = pool->cache_hits,
         .statement_cache_misses = pool->cache_misses,
     };
     /* Lent connections count their own hits meanwhile; those are added when they are closed. */
-    for (const tn__conn *conn = pool->idle; conn; conn = conn->next) {
+    for (const tn__conn *conn = pool->lists[TN__SLOT_IDLE]; conn; conn = conn->next) {
         ret->statement_cache_hits += conn->cache.hits;
         ret->statement_cache_misses += conn->cache.misses;
     }

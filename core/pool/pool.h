@@ -2,6 +2,10 @@
 /*
  * A client's connections: at most max of them, idle ones kept for the next borrower, callers that
  * find none wait in strict order of arrival. Any thread.
+ *
+ * The files: slot (the one place where a connection's place in the pool changes), queue (those who
+ * wait), connector (connecting on a thread of its own), demand (when a connection is made, and what
+ * its failure means), pool (borrow and give back), upkeep (what time brings about), close, reload.
  */
 #ifndef TENON_POOL_POOL_H
 #define TENON_POOL_POOL_H
@@ -10,54 +14,156 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include <tenon/health.h>
+
+#include "pool/queue.h"
 #include "session/handle.h"
 
-typedef struct tn__waiter tn__waiter;
+/* Where a connection is. All but NONE count towards the maximum. */
+typedef enum tn__slot {
+    TN__SLOT_NONE = 0,
+    TN__SLOT_OPENING, /* being connected, or reserved for that */
+    TN__SLOT_IDLE,
+    TN__SLOT_LENT,
+    TN__SLOT_CLOSING, /* taken out, not closed yet */
+    TN__SLOTS
+} tn__slot;
+
+/* Why a connection was closed. */
+typedef enum tn__why {
+    TN__WHY_BROKEN = 0, /* lost, or given up */
+    TN__WHY_RESET,      /* could not be made as new */
+    TN__WHY_PING,       /* did not answer when it was to be used again */
+    TN__WHY_IDLE,       /* unused for too long */
+    TN__WHY_LIFETIME,   /* too old */
+    TN__WHY_DEMOTED,    /* its server takes no writes any more */
+    TN__WHY_REPLACED,   /* of a configuration that was replaced, or above a new maximum */
+    TN__WHY_SHUTDOWN,
+    TN__WHYS
+} tn__why;
+
+/* What is held back after connecting failed: one attempt at a time, later and later. */
+typedef struct tn__gate {
+    uint32_t failures; /* in a row; 0: open */
+    int64_t failed_ns; /* the last of them */
+    int64_t retry_at_ns;
+} tn__gate;
+
+typedef struct tn__order tn__order;
 
 typedef struct tn__pool {
     tn__provider provider; /* must be first: what handles see */
     tn_db client;          /* the handle itself */
-    tn__conn_plan plan;
-    char *url; /* redacted */
-    int64_t connect_timeout_ms;
-    int64_t idle_timeout_ns; /* 0: never; not below min connections */
-    int64_t max_lifetime_ns; /* 0: never; each connection a little less, by its address */
+    const tn__driver *driver;
+    struct tn__pool *parent;  /* of a replica's pool */
+    struct tn__pool *replica; /* under the lock, as what stands below it */
+    _Atomic int64_t connect_timeout_ms;
+    int64_t opened_ns;
 
-    pthread_mutex_t lock; /* everything below; never held over I/O */
-    tn__conn *idle;       /* most recently used first */
-    tn__conn *lent;
-    tn__waiter *first_waiter;
-    tn__waiter *last_waiter;
+    pthread_mutex_t lock;   /* everything below; never held over I/O */
+    pthread_cond_t changed; /* whatever somebody may wait for in close, suspend, reload */
+    tn__source *source;     /* of connections that are made from now on */
+    tn__conn *lists[TN__SLOTS];
+    uint32_t n[TN__SLOTS];
+    tn__queue queue;
+    tn__order *orders; /* connecting on threads of their own */
+    tn__gate gate;
     uint32_t max;
-    uint32_t min;
-    uint32_t total;  /* open or being opened */
-    uint32_t in_use; /* handed out */
-    uint32_t n_idle;
-    uint32_t n_waiting;
-    bool closing;
-    int64_t looked_ns;           /* when expired connections were last looked for */
+    uint32_t min;            /* kept open; 0 until the client is open */
+    uint32_t min_wanted;     /* by the configuration */
+    int64_t idle_timeout_ns; /* 0: never; not below min connections */
+    int64_t max_lifetime_ns; /* 0: never; each connection a little less */
+    int64_t leak_ns;         /* 0: never */
+    int64_t suspect_ns;      /* who was used last before then is asked before it is used again */
+    bool suspended;
+    bool closing;             /* no new work */
+    bool closed;              /* the handle is gone: freed with the last that is left */
+    uint32_t pins;            /* threads that are within and give up the lock meanwhile */
+    bool kept;                /* never freed: handles of the shared client may be in use anywhere */
+    bool over;                /* nothing is left of it but memory */
+    struct tn__pool *retired; /* the one that was kept before */
+    struct tn__pool *replicas; /* all there ever were, by retired: freed with this one */
+
+    pthread_t upkeep;
+    pthread_cond_t upkeep_wake;
+    int64_t upkeep_due_ns; /* when it wakes next */
+    bool upkeep_runs;
+    bool upkeep_stop;
+
     tn_error last_connect_error; /* status TN_OK: the last connect went well */
     uint64_t acquires;
+    uint64_t waits;
+    int64_t waited_ns;
     uint64_t timeouts;
     uint64_t created;
-    uint64_t destroyed;
+    uint64_t connect_failures;
+    uint64_t destroyed[TN__WHYS];
+    uint64_t leaks;      /* reported */
     uint64_t cache_hits; /* of connections that are closed by now */
     uint64_t cache_misses;
 } tn__pool;
 
-/* Takes ownership of source and url on success. No connection is opened. */
-tn_status tn__pool_new(const tn__conn_plan *plan, char *url, const tn_config *config,
-                       tn__pool **ret, tn_error *err);
+/* Takes ownership of the source's reference on success. No connection is opened. */
+tn_status tn__pool_new(tn__source *source, const tn_config *config, tn__pool **ret, tn_error *err);
+/* The settings that may change in a running pool; under the lock, or before anybody has it. */
+void tn__pool_configure(tn__pool *pool, const tn_config *config);
 
 /* Makes a connection and keeps it: the time that a caller waits for one to come free (pool_timeout)
- * does not bound it. */
+ * does not bound it, and the first failure is returned. */
 tn_status tn__pool_connect(tn__pool *pool, int64_t deadline_ns, tn_error *err);
 
-/* No new work; idle connections are closed. Frees the pool when nothing is lent (TN_OK), else the
- * last release does (TN_MISUSE with a report). */
+/* close.c. No new work; idle connections are closed. Frees the pool when nothing is lent (TN_OK),
+ * else the last release does (TN_MISUSE with a report). */
 tn_status tn__pool_close(tn__pool *pool, tn_error *err);
+/* The same, waiting and cancelling, as tn_db_shutdown() says. */
+tn_status tn__pool_shutdown(tn__pool *pool, int64_t timeout_ms, tn_error *err);
+/* Under the lock, which is given up: frees a closed pool that nobody uses any more. */
+void tn__pool_unlock_and_free(tn__pool *pool);
+
+/* Read-only transactions go there from now on. The pool owns it, beside the ones before. */
+void tn__pool_adopt_replica(tn__pool *pool, tn__pool *replica);
+
+/* reload.c. Takes ownership of the source's reference. */
+void tn__pool_replace_source(tn__pool *pool, tn__source *source, const tn_config *config);
 
 void tn__pool_stats(tn__pool *pool, tn_pool_stats *ret);
+
+/* ---- shared by the files of this room, under the lock ---------------------------------------- */
+
+/* slot.c */
+void tn__slot_move(tn__pool *pool, tn__conn *conn, tn__slot from, tn__slot to);
+void tn__slot_lend(tn__pool *pool, tn__conn *conn, tn__slot from, int64_t now_ns);
+uint32_t tn__slot_total(const tn__pool *pool);
+/* Closes a connection in state CLOSING: takes the lock itself, and gives the slot on. */
+void tn__slot_close(tn__pool *pool, tn__conn *conn, tn__why why);
+/* Moves the idle connections that match to CLOSING and closes them. The lock is given up meanwhile.
+ */
+typedef bool tn__conn_test(const tn__pool *pool, const tn__conn *conn, int64_t now_ns,
+                           tn__why *ret_why);
+void tn__slot_close_idle(tn__pool *pool, tn__conn_test *test, int64_t now_ns);
+
+/* demand.c: makes connections where somebody waits for one or the minimum is not there. */
+void tn__demand(tn__pool *pool);
+/* A slot came free. */
+void tn__demand_slot(tn__pool *pool);
+/* Did connecting fail in a way that may pass? */
+bool tn__may_come_back(const tn_error *err);
+/* Ends the attempts that are under way; nothing of them is waited for. */
+void tn__demand_abort(tn__pool *pool);
+/* Keeps what a connect ended with; err NULL: well. */
+void tn__demand_note(tn__pool *pool, const tn_error *err);
+
+/* pool.c */
+bool tn__pool_too_old(const tn__pool *pool, const tn__conn *conn, int64_t now_ns);
+/* Gives what is idle to those who wait. */
+void tn__pool_serve(tn__pool *pool);
+
+/* upkeep.c */
+tn_status tn__upkeep_start(tn__pool *pool, tn_error *err);
+/* Sees to it that upkeep looks no later than then. */
+void tn__upkeep_by(tn__pool *pool, int64_t due_ns);
+/* Takes and gives up the lock. */
+void tn__upkeep_end(tn__pool *pool);
 
 static inline tn__pool *tn__pool_of(const tn_db *db)
 {

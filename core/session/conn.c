@@ -7,28 +7,54 @@
 
 enum { BIND_MEMORY_MAX = 1 << 30 };
 
-tn_status tn__conn_open(const tn__conn_plan *plan, int64_t deadline_ns, tn__conn **ret,
-                        tn_error *err)
+tn_status tn__conn_new(tn__source *source, tn__conn **ret, tn_error *err)
 {
     tn__conn *conn = calloc(1, sizeof(*conn));
 
-    if (!conn || !tn__cache_init(&conn->cache, plan->driver, plan->statement_cache)) {
+    if (!conn || !tn__cache_init(&conn->cache, source->driver, source->statement_cache)) {
         free(conn);
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
     }
-    conn->driver = plan->driver;
+    conn->source = tn__source_ref(source);
+    conn->driver = source->driver;
     tn__arena_init(&conn->bind_arena, BIND_MEMORY_MAX);
-    tn__host_conn_init(&conn->host, plan->wait, plan->wait_arg);
-    tn_status status = plan->driver->conn.open(plan->source, &conn->host, deadline_ns, &conn->drv,
-                                               err);
+    tn__host_conn_init(&conn->host, source->wait, source->wait_arg);
+    *ret = conn;
+    return TN_OK;
+}
+
+tn_status tn__conn_connect(tn__conn *conn, bool apart, int64_t deadline_ns, tn_error *err)
+{
+    if (apart)
+        conn->host.wait = NULL;
+    tn__host_begin(&conn->host);
+    tn_status status = conn->driver->conn.open(conn->source->drv, &conn->host, deadline_ns,
+                                               &conn->drv, err);
+    tn__host_end(&conn->host);
+    conn->host.wait = conn->source->wait;
     if (status != TN_OK) {
         conn->drv = NULL;
-        tn__conn_close(conn);
+        if (err && err->phase == TN_PHASE_NONE)
+            err->phase = TN_PHASE_CONNECT;
         return status;
     }
     conn->created_ns = conn->idle_since_ns = tn__now_ns();
-    *ret = conn;
     return TN_OK;
+}
+
+tn_status tn__conn_open(tn__source *source, int64_t deadline_ns, tn__conn **ret, tn_error *err)
+{
+    tn__conn *conn;
+
+    tn_status status = tn__conn_new(source, &conn, err);
+    if (status != TN_OK)
+        return status;
+    status = tn__conn_connect(conn, false, deadline_ns, err);
+    if (status == TN_OK)
+        *ret = conn;
+    else
+        tn__conn_close(conn);
+    return status;
 }
 
 void tn__conn_close(tn__conn *conn)
@@ -40,6 +66,7 @@ void tn__conn_close(tn__conn *conn)
         conn->driver->conn.close(conn->drv);
     tn__host_conn_close(&conn->host);
     tn__arena_free(&conn->bind_arena);
+    tn__source_unref(conn->source);
     free(conn->spare);
     free(conn->params);
     free(conn);
@@ -48,6 +75,18 @@ void tn__conn_close(tn__conn *conn)
 tn_conn_state tn__conn_state(const tn__conn *conn)
 {
     return conn->driver->conn.state(conn->drv);
+}
+
+/* A server that was demoted, or a standby that was taken for the primary: another connection may
+ * find the right one. Where reading only is what was asked for, it is the statement's fault. */
+static bool takes_no_writes(const tn__conn *conn)
+{
+    tn_conn_info info = {.size = sizeof(info)};
+
+    if (conn->source->read_only)
+        return false;
+    conn->driver->conn.info(conn->drv, &info);
+    return info.read_only;
 }
 
 void tn__conn_settle(tn__conn *conn, int64_t grace_ms, tn_error *err)
@@ -67,7 +106,13 @@ void tn__conn_settle(tn__conn *conn, int64_t grace_ms, tn_error *err)
     }
     if (state == TN_CONN_BROKEN || state == TN_CONN_BUSY)
         conn->discard = true;
-    if (conn->discard && err)
+    if (!err)
+        return;
+    if (err->status == TN_READ_ONLY && !conn->discard && takes_no_writes(conn))
+        conn->discard = conn->demoted = true;
+    if (err->status == TN_CANCELLED && tn__host_stopping(&conn->host))
+        err->status = TN_SHUTDOWN;
+    if (conn->discard)
         err->discarded = true;
 }
 

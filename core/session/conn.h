@@ -15,12 +15,24 @@
 #include "driver/driver.h"
 #include "driver/host.h"
 #include "session/cache.h"
+#include "session/site.h"
+#include "session/source.h"
 
 struct tn__portal;
 
+/* Who holds a connection: for the report of one that is not given back. */
+typedef struct tn__lease {
+    _Atomic(const char *) what; /* "session", "transaction", "statement" */
+    int64_t since_ns;
+    int64_t thread; /* the kernel's number of it */
+    tn__site site;
+    bool reported;
+} tn__lease;
+
 typedef struct tn__conn {
-    const tn__driver *driver;
-    tn_driver_conn *drv;
+    tn__source *source;
+    const tn__driver *driver; /* the source's */
+    tn_driver_conn *drv;      /* NULL: not connected */
     tn_host_conn host;
     tn__cache cache;
 
@@ -33,22 +45,23 @@ typedef struct tn__conn {
     void *spare; /* memory of a rows object, kept for the next query; freed with free() */
 
     bool discard; /* never goes back into the pool */
+    bool demoted; /* because its server takes no writes any more */
     int64_t created_ns;
     int64_t idle_since_ns;
-    struct tn__conn *next; /* in the pool's lists */
+
+    /* The pool's, under its lock. */
+    tn__lease lease;
+    struct tn__conn *next;
+    struct tn__conn *prev;
 } tn__conn;
 
-/* How a connection is made; borrowed for the call. */
-typedef struct tn__conn_plan {
-    const tn__driver *driver;
-    tn_driver_source *source;
-    tn_wait_fn *wait;
-    void *wait_arg;
-    size_t statement_cache;
-} tn__conn_plan;
-
-tn_status tn__conn_open(const tn__conn_plan *plan, int64_t deadline_ns, tn__conn **ret,
-                        tn_error *err);
+/* A connection that is not connected yet; it keeps the source alive. */
+tn_status tn__conn_new(tn__source *source, tn__conn **ret, tn_error *err);
+/* Connects it. apart: on a thread that is not the application's, where its own wait is not used.
+ * tn__host_cancel() ends it from another thread. After a failure it is to be closed. */
+tn_status tn__conn_connect(tn__conn *conn, bool apart, int64_t deadline_ns, tn_error *err);
+/* Both. */
+tn_status tn__conn_open(tn__source *source, int64_t deadline_ns, tn__conn **ret, tn_error *err);
 /* No rows may be open on it. NULL is fine. */
 void tn__conn_close(tn__conn *conn);
 

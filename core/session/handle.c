@@ -2,6 +2,7 @@
 #include "session/handle.h"
 
 #include "base/clock.h"
+#include "base/relaxed.h"
 #include "session/fork.h"
 
 tn_status tn__provider_check(const tn__provider *provider, tn_error *err)
@@ -14,7 +15,7 @@ tn_status tn__provider_check(const tn__provider *provider, tn_error *err)
     return TN_FORKED;
 }
 
-tn_status tn__db_check(const tn_db *db, tn_error *err)
+tn_status tn__db_check_ending(const tn_db *db, tn_error *err)
 {
     if (!db || db->magic != TN__DB_MAGIC)
         return tn_error_set(err, TN_MISUSE, NULL, "%s",
@@ -34,6 +35,15 @@ tn_status tn__db_check(const tn_db *db, tn_error *err)
         return TN_MISUSE;
     }
     return TN_OK;
+}
+
+tn_status tn__db_check(const tn_db *db, tn_error *err)
+{
+    tn_status status = tn__db_check_ending(db, err);
+
+    if (status != TN_OK || !db->conn || !tn__host_stopping(&db->conn->host))
+        return status;
+    return tn_error_set(err, TN_SHUTDOWN, NULL, "the client is being closed");
 }
 
 tn_status tn__db_enter(tn_db *db, tn_error *err)
@@ -62,7 +72,11 @@ void tn__db_leave(tn_db *db)
 int64_t tn__db_deadline(const tn_db *db, int64_t timeout_ms)
 {
     if (timeout_ms == 0)
-        timeout_ms = db->provider->statement_timeout_ms ? db->provider->statement_timeout_ms : -1;
+        timeout_ms = tn__relaxed(&db->timeout_ms);
+    if (timeout_ms == 0)
+        timeout_ms = tn__relaxed(&db->provider->statement_timeout_ms);
+    if (timeout_ms == 0)
+        return db->deadline_ns;
     if (timeout_ms < 0)
         return db->deadline_ns;
     return tn__deadline_min(db->deadline_ns, tn__deadline_after_ms(tn__now_ns(), timeout_ms));
@@ -70,7 +84,13 @@ int64_t tn__db_deadline(const tn_db *db, int64_t timeout_ms)
 
 int64_t tn__db_grace_ms(const tn_db *db)
 {
-    return db->kind == TN__DB_CLIENT ? 1000 : 5000;
+    return tn__relaxed(&db->provider->cancel_timeout_ms);
+}
+
+void tn_set_timeout(tn_db *db, int64_t timeout_ms)
+{
+    if (db && db->magic == TN__DB_MAGIC)
+        atomic_store_explicit(&db->timeout_ms, timeout_ms, memory_order_relaxed);
 }
 
 void tn_cancel(tn_db *db)

@@ -25,10 +25,19 @@ struct tn__provider {
     void (*release)(tn__provider *provider, tn__conn *conn);
     /* Ends what runs on all connections that are handed out. */
     void (*cancel_all)(tn__provider *provider);
+    /* Asks on another connection what became of a transaction whose COMMIT was not answered.
+     * TN_OUTCOME_IN_DOUBT where that could not be learned by the deadline. */
+    tn_outcome (*find_outcome)(tn__provider *provider, tn_str id, int64_t deadline_ns);
+    /* Where a read-only transaction goes, or NULL: another provider, to be tried first. */
+    tn__provider *(*reader)(tn__provider *provider);
+    /* A pause that does not block an application's event loop, and ends early at shutdown. */
+    void (*pause)(tn__provider *provider, int64_t ns);
     unsigned fork_generation; /* of the process that opened it */
-    int64_t pool_timeout_ms;
-    int64_t statement_timeout_ms; /* 0: none */
-    size_t row_buffer;
+    /* Settings, which may be changed while others read them. */
+    _Atomic int64_t pool_timeout_ms;
+    _Atomic int64_t statement_timeout_ms; /* 0: none */
+    _Atomic int64_t cancel_timeout_ms;
+    _Atomic size_t row_buffer;
 };
 
 typedef enum tn__db_kind { TN__DB_CLIENT = 1, TN__DB_SESSION, TN__DB_TXN } tn__db_kind;
@@ -44,11 +53,15 @@ struct tn_db {
     tn_db *child;        /* a transaction that is open on this session or transaction */
     unsigned depth;      /* 0: client, session; 1: transaction; 2...: savepoints */
     int64_t deadline_ns; /* of the transaction, outer ones included */
-    atomic_bool entered; /* debug: a call is under way */
+    _Atomic int64_t timeout_ms; /* of a call that has none of its own; 0: the client's */
+    atomic_bool entered;        /* debug: a call is under way */
 };
 
-/* The handle is one, and nothing forbids its use now: TN_MISUSE, TN_FORKED, TN_LOST say what. */
+/* The handle is one, and nothing forbids its use now: TN_MISUSE, TN_FORKED, TN_LOST, TN_SHUTDOWN
+ * say what. */
 tn_status tn__db_check(const tn_db *db, tn_error *err);
+/* The same, but for ending a transaction: a shutdown does not forbid that. */
+tn_status tn__db_check_ending(const tn_db *db, tn_error *err);
 
 /* TN_FORKED in a child of the process that opened the client: its connections are the parent's, and
  * nothing may be said on them, not even good-bye. */
@@ -62,8 +75,7 @@ void tn__db_leave(tn_db *db);
  * transaction's. */
 int64_t tn__db_deadline(const tn_db *db, int64_t timeout_ms);
 
-/* How long a given-up statement may take to be ended: sessions and transactions are worth waiting
- * for, a client's connection can be replaced. */
+/* How long a given-up statement may take to be ended before its connection is given up. */
 int64_t tn__db_grace_ms(const tn_db *db);
 
 #endif

@@ -23,6 +23,7 @@ tn_status tn_acquire(tn_db *client, tn_db **ret_session, tn_error *err)
         free(session);
         return status;
     }
+    atomic_store_explicit(&session->conn->lease.what, "session", memory_order_relaxed);
     session->magic = TN__DB_MAGIC;
     session->kind = TN__DB_SESSION;
     session->provider = provider;

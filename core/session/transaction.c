@@ -6,15 +6,18 @@
 #include "session/transaction.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/relaxed.h"
 #include "base/sqlstate.h"
+#include "base/str.h"
+#include "observe/log.h"
 #include "session/portal.h"
 #include "session/run.h"
 
 enum {
     CLEANUP_MS = 5000, /* a rollback that takes longer costs the connection */
+    REPLICA_MS = 1000,
     RETRY_MIN_MS = 2,
     RETRY_MAX_MS = 200
 };
@@ -61,7 +64,20 @@ static tn_status start(tn_db *tx, const tn_txn_options *options, tn_error *err)
     return status;
 }
 
-static tn_status take_connection(tn_db *tx, tn_error *err)
+/* A replica that does not come up with a connection soon is not waited for. */
+static bool take_from_replica(tn_db *tx)
+{
+    tn__provider *reader = tx->provider->reader(tx->provider);
+    int64_t limit = tn__deadline_after_ms(tn__now_ns(), REPLICA_MS);
+
+    if (!reader ||
+        reader->acquire(reader, tn__deadline_min(limit, tx->deadline_ns), &tx->conn, NULL) != TN_OK)
+        return false;
+    tx->provider = reader;
+    return true;
+}
+
+static tn_status take_connection(tn_db *tx, bool read_only, tn_error *err)
 {
     tn__provider *provider = tx->provider;
 
@@ -69,7 +85,12 @@ static tn_status take_connection(tn_db *tx, tn_error *err)
         tx->conn = tx->parent->conn;
         return TN_OK;
     }
-    return provider->acquire(provider, tx->deadline_ns, &tx->conn, err);
+    tn_status status = read_only && take_from_replica(tx)
+                           ? TN_OK
+                           : provider->acquire(provider, tx->deadline_ns, &tx->conn, err);
+    if (status == TN_OK)
+        atomic_store_explicit(&tx->conn->lease.what, "transaction", memory_order_relaxed);
+    return status;
 }
 
 static void give_connection(tn_db *tx)
@@ -103,7 +124,9 @@ static tn_status begin(tn_db *db, const tn_txn_options *options, int64_t deadlin
     tx->parent = db;
     tx->depth = db->depth + 1;
     tx->deadline_ns = deadline_ns;
-    tn_status status = take_connection(tx, err);
+    if (db->kind != TN__DB_CLIENT)
+        tx->timeout_ms = tn__relaxed(&db->timeout_ms);
+    tn_status status = take_connection(tx, options->read_only, err);
     if (status == TN_OK)
         status = start(tx, options, err);
     if (status != TN_OK) {
@@ -156,13 +179,23 @@ static void free_handle(tn_db *tx)
     free(tx);
 }
 
-/* Undoes a level on the connection, by a deadline of its own: what came before may have used up the
- * transaction's. A connection on which that does not work is given up, and with it the work. */
+/* What came before may have used up the transaction's deadline: then undoing has the time that
+ * ending a statement has. */
+static int64_t undo_deadline(const tn_db *tx)
+{
+    int64_t now = tn__now_ns(), most = tn__deadline_after_ms(now, CLEANUP_MS);
+    int64_t least = tn__deadline_after_ms(now, tn__db_grace_ms(tx));
+
+    return tx->deadline_ns > least ? tn__deadline_min(tx->deadline_ns, most) : least;
+}
+
+/* Undoes a level on the connection. A connection on which that does not work is given up, and with
+ * it the work. */
 static tn_status undo(tn_db *tx, tn_error *err)
 {
     tn__conn *conn = tx->conn;
     const tn_txn_ops *ops = &conn->driver->txn;
-    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), CLEANUP_MS);
+    int64_t deadline = undo_deadline(tx);
     tn_status status = TN_OK;
 
     conn->host.shielded = true;
@@ -235,32 +268,78 @@ tn_status tn_rollback(tn_db *tx, tn_error *err)
     return status;
 }
 
+/* The answer to COMMIT did not come: another connection asks for it. What is learned replaces the
+ * doubt, not the cause. */
+static tn_status find_outcome(tn_db *tx, tn_error *err)
+{
+    tn__conn *conn = tx->conn;
+    char id[TN_TXN_ID_SIZE] = "";
+
+    conn->discard = err->discarded = true; /* nobody waits for that answer any more */
+    if (conn->driver->txn.identify)
+        conn->driver->txn.identify(conn->drv, id, sizeof(id));
+    if (!id[0])
+        return TN_OUTCOME_UNKNOWN;
+    switch (tx->provider->find_outcome(tx->provider, tn_str_from(id), tx->deadline_ns)) {
+    case TN_OUTCOME_APPLIED: return TN_OK;
+    case TN_OUTCOME_NOT_APPLIED:
+        err->status = TN_LOST;
+        err->outcome = TN_OUTCOME_NOT_APPLIED;
+        err->retry = TN_RETRY_TRANSACTION;
+        tn__copy_text(err->sqlstate, sizeof(err->sqlstate), TN__STR("08006"));
+        tn_error_prepend(err, "the connection was lost at COMMIT, which was not done");
+        return TN_LOST;
+    default:
+        tn__copy_text(err->transaction, sizeof(err->transaction), tn_str_from(id));
+        return TN_OUTCOME_UNKNOWN;
+    }
+}
+
+/* Once COMMIT is sent it is waited for: a cancel would only make its outcome unknown. */
+static tn_status commit_for_good(tn_db *tx, tn_error *err)
+{
+    tn__conn *conn = tx->conn;
+    tn_error why; /* large, and only filled on failure */
+
+    why.status = TN_OK;
+    conn->host.shielded = true;
+    tn_status status = conn->driver->txn.commit(conn->drv, tx->deadline_ns, &why);
+    conn->host.shielded = false;
+    if (status == TN_OUTCOME_UNKNOWN)
+        status = find_outcome(tx, &why);
+    if (status != TN_OK && err)
+        *err = why;
+    return status;
+}
+
+static tn_status end_level(tn_db *tx, tn_error *err)
+{
+    tn__conn *conn = tx->conn;
+
+    if (tx->depth == 1)
+        return commit_for_good(tx, err);
+    if (tn__conn_state(conn) == TN_CONN_FAILED)
+        return tn_error_set(err, TN_ABORTED, "25P02",
+                            "the nested transaction had failed; its work was undone");
+    return conn->driver->txn.release(conn->drv, tx->depth - 1, tx->deadline_ns, err);
+}
+
 static tn_status commit_level(tn_db *tx, tn_error *err)
 {
     tn__conn *conn = tx->conn;
-    const tn_txn_ops *ops = &conn->driver->txn;
-    tn_status status;
 
     if (tx->deadline_ns != TN_NO_DEADLINE && tn__now_ns() >= tx->deadline_ns) {
         (void)undo(tx, NULL);
         return tn_error_set(err, TN_TIMEOUT, "57014",
                             "the transaction's deadline passed before COMMIT; it was rolled back");
     }
-    if (tx->depth == 1) {
-        status = ops->commit(conn->drv, tx->deadline_ns, err);
-    } else if (tn__conn_state(conn) == TN_CONN_FAILED) {
-        status = tn_error_set(err, TN_ABORTED, "25P02",
-                              "the nested transaction had failed; its work was undone");
-        (void)undo(tx, NULL);
-        return status;
-    } else {
-        status = ops->release(conn->drv, tx->depth - 1, tx->deadline_ns, err);
-    }
+    tn_status status = end_level(tx, err);
     if (status == TN_OK)
         return TN_OK;
     if (err && err->phase == TN_PHASE_NONE)
         err->phase = TN_PHASE_COMMIT;
-    tn__conn_settle(conn, tn__db_grace_ms(tx), err);
+    if (!conn->discard)
+        tn__conn_settle(conn, tn__db_grace_ms(tx), err);
     if (!conn->discard && tn__conn_state(conn) != TN_CONN_IDLE)
         (void)undo(tx, NULL);
     return status;
@@ -276,7 +355,7 @@ static tn_status commit(tn_db *tx, tn_error *err)
         return tn_error_set(err, TN_MISUSE, "25001",
                             "tn_commit: a nested transaction is open; everything was rolled back");
     }
-    tn_status status = tn__db_check(tx, err);
+    tn_status status = tn__db_check_ending(tx, err);
     if (status != TN_OK)
         return status;
     bool failed = tn__conn_state(tx->conn) == TN_CONN_FAILED;
@@ -300,7 +379,7 @@ tn_status tn_commit(tn_db *tx, tn_error *err)
         return tn_error_set(err, TN_MISUSE, NULL, "tn_commit: the handle is not a transaction");
     /* Without a connection the client may be gone as well. */
     bool ours = tx->conn && tn__provider_check(tx->provider, NULL) == TN_OK;
-    tn_status status = ours ? commit(tx, err) : tn__db_check(tx, err);
+    tn_status status = ours ? commit(tx, err) : tn__db_check_ending(tx, err);
     free_handle(tx);
     return status;
 }
@@ -328,16 +407,21 @@ static tn_status attempt(tn_db *db, const tn_txn_options *options, int64_t deadl
 }
 
 /* Full jitter: two that met once do not meet again at the same time. */
-static void pause_before_retry(uint32_t number)
+static void pause_before_retry(tn__provider *provider, uint32_t number)
 {
     int64_t most = RETRY_MIN_MS;
 
     for (uint32_t i = 0; i < number && most < RETRY_MAX_MS; i++)
         most *= 2;
     tn_uuid random = tn_uuid_random();
-    int64_t us = (random.bytes[0] << 8 | random.bytes[1]) * most * 1000 / 65536;
-    struct timespec pause = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
-    nanosleep(&pause, NULL);
+    provider->pause(provider,
+                    (random.bytes[0] << 8 | random.bytes[1]) * most * TN__NS_PER_MS / 65536);
+}
+
+static bool may_run_again(const tn_txn_options *options, const tn_error *err)
+{
+    return err->status == TN_SERIALIZATION || (options->retry_lost && err->status == TN_LOST &&
+                                               err->outcome == TN_OUTCOME_NOT_APPLIED);
 }
 
 tn_status tn_transaction(tn_db *db, const tn_txn_options *options, tn_txn_fn *fn, void *arg,
@@ -362,9 +446,12 @@ tn_status tn_transaction(tn_db *db, const tn_txn_options *options, tn_txn_fn *fn
         status = attempt(db, options, deadline, fn, arg, error);
         if (status == TN_OK && err)
             *err = before;
-        if (status != TN_SERIALIZATION || tried >= retries)
+        if (status == TN_OK || status != error->status || !may_run_again(options, error) ||
+            tried >= retries)
             return status;
-        pause_before_retry(tried);
+        tn__log(TN_LOG_INFO, "txn", "tried again (%u of %u) after: %s", tried + 1, retries,
+                error->message);
+        pause_before_retry(db->provider, tried);
         if (deadline != TN_NO_DEADLINE && tn__now_ns() >= deadline)
             return status;
     }

@@ -210,6 +210,11 @@ typedef struct tn_conn_ops {
     /* Mandatory: ret->size is set by the host; no I/O beyond what ping did. */
     void (*info)(tn_driver_conn *conn, tn_conn_info *ret);
     /* minor 0 ends here */
+
+    /* Optional with default (true): in state TN_CONN_IDLE, without a round trip: false when what
+     * has come from the server by now says that the connection has ended. */
+    bool (*alive)(tn_driver_conn *conn);
+    /* minor 1 ends here */
 } tn_conn_ops;
 
 /* A placeholder's type; TN_TYPE_NULL: any value is taken. */

@@ -18,6 +18,7 @@
 #include <tenon/query.h>
 #include <tenon/rows.h>
 #include <tenon/script.h>
+#include <tenon/site.h>
 #include <tenon/stmt.h>
 #include <tenon/txn.h>
 #include <tenon/types.h>

@@ -10,6 +10,10 @@
  *
  * Thread rule: a transaction's handle belongs to one thread at a time. While a nested one is open
  * its parent answers TN_MISUSE.
+ *
+ * With DATABASE_REPLICA_URL a read-only transaction that is begun on the client goes to the
+ * replica, and to the primary when the replica is away or used up. What was committed just now may
+ * not be seen there yet.
  */
 #ifndef TENON_TXN_H
 #define TENON_TXN_H
@@ -32,9 +36,10 @@ typedef struct tn_txn_options {
     bool deferrable;    /* with SERIALIZABLE and read_only */
     int64_t timeout_ms; /* for the whole transaction, waiting for a connection included; 0: none */
     uint32_t retries; /* tn_transaction() only: on 40001 and 40P01 run it again, at most so often */
+    bool retry_lost;  /* also when the connection was lost and nothing was applied */
 } tn_txn_options;
 /* clang-format off */
-#define TN_TXN_OPTIONS_INIT {sizeof(tn_txn_options), TN_ISOLATION_DEFAULT, false, false, 0, 0}
+#define TN_TXN_OPTIONS_INIT {sizeof(tn_txn_options), TN_ISOLATION_DEFAULT, false, false, 0, 0, false}
 /* clang-format on */
 
 /* What a transaction does. Anything but TN_OK rolls back, and is what tn_transaction() returns. It
@@ -45,8 +50,12 @@ TN_BEGIN_DECLS
 
 /*
  * Begins, calls fn, commits when it returned TN_OK, else rolls back. options may be NULL. The error
- * is the first cause: a statement's error that fn swallowed makes COMMIT fail with TN_ABORTED. When
- * COMMIT was sent and its answer never came: TN_OUTCOME_UNKNOWN, 08007.
+ * is the first cause: a statement's error that fn swallowed makes COMMIT fail with TN_ABORTED.
+ *
+ * When COMMIT was sent and its answer never came, the server is asked on another connection what
+ * became of the transaction, where the driver can (PostgreSQL: pg_xact_status()), until the
+ * deadline or DB_CONNECTION_TIMEOUT: TN_OK when it was committed, TN_LOST with the outcome not
+ * applied when it was not. Otherwise TN_OUTCOME_UNKNOWN, 08007: never run again by itself.
  */
 TN_API TN_NODISCARD tn_status tn_transaction(tn_db *db, const tn_txn_options *options,
                                              tn_txn_fn *fn, void *arg, tn_error *err);
@@ -56,6 +65,15 @@ TN_API TN_NODISCARD tn_status tn_transaction(tn_db *db, const tn_txn_options *op
 TN_API TN_NODISCARD tn_status tn_begin(tn_db *db, const tn_txn_options *options, tn_db **ret_tx,
                                        tn_error *err);
 TN_API TN_NODISCARD tn_status tn_commit(tn_db *tx, tn_error *err);
+
+/*
+ * Asks once more, for an error with TN_OUTCOME_UNKNOWN: transaction is its field of that name.
+ * *ret is TN_OUTCOME_APPLIED, _NOT_APPLIED, or _IN_DOUBT when it could not be learned within
+ * timeout_ms. The answer is that of the server which is reached now: after a failover to a standby
+ * that lagged behind, that one's history counts. On a client; any thread.
+ */
+TN_API TN_NODISCARD tn_status tn_commit_outcome(tn_db *client, const char *transaction,
+                                                int64_t timeout_ms, tn_outcome *ret, tn_error *err);
 
 /* NULL is fine. TN_OK when nothing of the transaction remains, also when the connection had to be
  * closed for that. */

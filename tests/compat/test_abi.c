@@ -112,7 +112,7 @@ static void layout_of_tn_conn_info(void **state)
 static void layout_of_tn_conn_ops(void **state)
 {
     (void)state;
-    SIZE(tn_conn_ops, 80);
+    SIZE(tn_conn_ops, 88);
     AT(tn_conn_ops, size, 0);
     AT(tn_conn_ops, open_source, 8);
     AT(tn_conn_ops, close_source, 16);
@@ -123,6 +123,7 @@ static void layout_of_tn_conn_ops(void **state)
     AT(tn_conn_ops, reset, 56);
     AT(tn_conn_ops, state, 64);
     AT(tn_conn_ops, info, 72);
+    AT(tn_conn_ops, alive, 80);
 }
 
 static void layout_of_tn_param(void **state)

@@ -316,8 +316,8 @@ static void client_from_environment(fixture *f)
     tn_db *first = tn_client(&err);
     tn_db *second = tn_client(NULL);
     tn_health_status health = first ? tn_health_check(first, 5000).status : TN_UNHEALTHY;
-    tn_status shut = tn_client_shutdown(&err);
-    tn_status again = tn_client_shutdown(NULL);
+    tn_status shut = tn_client_shutdown(5000, &err);
+    tn_status again = tn_client_shutdown(5000, NULL);
     environment_restore(old);
 
     check(f, first != NULL && first == second);
@@ -334,7 +334,7 @@ static void client_after_a_failure(fixture *f)
 
     setenv("DATABASE_URL", f->url, 1);
     tn_db *with = tn_client(NULL);
-    tn_status shut = tn_client_shutdown(NULL);
+    tn_status shut = tn_client_shutdown(5000, NULL);
     environment_restore(old);
     check(f, without == NULL);
     check_int(f, err.status, TN_CONFIG);
@@ -357,7 +357,7 @@ static void client_opened_once_by_many(fixture *f)
     environment old = environment_set(f->url);
 
     on_threads(f, 16, client_worker, seen);
-    tn_status shut = tn_client_shutdown(NULL);
+    tn_status shut = tn_client_shutdown(5000, NULL);
     environment_restore(old);
     for (size_t i = 0; i < 16; i++)
         check(f, seen[i] != NULL && seen[i] == seen[0]);

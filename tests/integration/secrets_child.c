@@ -112,7 +112,7 @@ static void use_client(const char *url)
         puts(CHILD_REFUSED);
         show_error("tn_client", &err);
     }
-    if (tn_client_shutdown(&err) != TN_OK)
+    if (tn_client_shutdown(5000, &err) != TN_OK)
         show_error("tn_client_shutdown", &err);
 
     /* This one would wait for a server that is not there: it does not ask the environment. */

@@ -152,7 +152,7 @@ int main(void)
 
     if (status != TN_OK)
         tn_error_print(stderr, &err);
-    if (tn_client_shutdown(&err) != TN_OK) {
+    if (tn_client_shutdown(5000, &err) != TN_OK) {
         tn_error_print(stderr, &err);
         return EXIT_FAILURE;
     }

@@ -222,7 +222,7 @@ static int shut_down(void **state)
 {
     tn_error err = TN_ERROR_INIT;
     (void)state;
-    if (tn_client_shutdown(&err) != TN_OK) {
+    if (tn_client_shutdown(5000, &err) != TN_OK) {
         tn_error_print(stderr, &err);
         return -1;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * core/pool/client: what opening does with a configuration and a driver's options, which failures
- * to connect are tried again, the one client of a process. nanosleep() of this program only notes
- * how long it was to sleep.
+ * to connect are tried again, the one client of a process. A pause of the first thread is only
+ * noted, not slept.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,11 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <pthread.h>
 #include <time.h>
+
+#include <tenon/site.h>
 
 #include "support/mock_client.h"
 
@@ -24,20 +27,32 @@ static mock *m;
 static int64_t pauses_ms[PAUSES_MAX];
 static unsigned n_pauses;
 
-int __wrap_nanosleep(const struct timespec *time, struct timespec *left);
+static pthread_t first_thread;
 
-int __wrap_nanosleep(const struct timespec *time, struct timespec *left)
+int __real_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
+                                  const struct timespec *until);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
+                                  const struct timespec *until);
+
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
+                                  const struct timespec *until)
 {
-    (void)left;
+    struct timespec now;
+
+    if (!pthread_equal(pthread_self(), first_thread))
+        return __real_pthread_cond_timedwait(cond, lock, until);
+    clock_gettime(CLOCK_MONOTONIC, &now);
     if (n_pauses < PAUSES_MAX)
-        pauses_ms[n_pauses] = (int64_t)time->tv_sec * 1000 + time->tv_nsec / 1000000;
+        pauses_ms[n_pauses] = (int64_t)(until->tv_sec - now.tv_sec) * 1000 +
+                              (until->tv_nsec - now.tv_nsec) / 1000000;
     n_pauses++;
-    return 0;
+    return ETIMEDOUT;
 }
 
 static int group_setup(void **state)
 {
     (void)state;
+    first_thread = pthread_self();
     setenv("TENON_NO_ENV", "1", 1);
     m = mock_new("mock", MOCK_CAPABILITIES);
     return 0;
@@ -116,8 +131,8 @@ static void a_server_that_is_not_there_yet_is_tried_again(void **state)
         assert_non_null(db);
         assert_int_equal(mock_count(m, MOCK_OPEN), 3);
         assert_int_equal(n_pauses, 2);
-        assert_in_range(pauses_ms[0], 800, 1000);
-        assert_in_range(pauses_ms[1], 1600, 2000);
+        assert_in_range(pauses_ms[0], 790, 1000);
+        assert_in_range(pauses_ms[1], 1590, 2000);
         mock_close(m, db);
     }
 }
@@ -215,7 +230,7 @@ static void many_first_users_open_one(void **state)
         for (int i = 1; i < THREADS; i++)
             assert_ptr_equal(seen[i], seen[0]);
         assert_int_equal(mock_count(m, MOCK_OPEN_SOURCE), 1);
-        assert_ok(tn_client_shutdown(&err), err);
+        assert_ok(tn_client_shutdown(5000, &err), err);
         mock_check(m);
     }
     unsetenv("DATABASE_URL");
@@ -226,7 +241,7 @@ static void a_failed_opening_is_tried_again_by_the_next(void **state)
     tn_error err = TN_ERROR_INIT;
 
     (void)state;
-    assert_ok(tn_client_shutdown(&err), err); /* never opened */
+    assert_ok(tn_client_shutdown(5000, &err), err); /* never opened */
     assert_null(tn_client(&err));
     assert_int_equal(err.status, TN_CONFIG);
     assert_contains(err.message, "DATABASE_URL");
@@ -236,8 +251,8 @@ static void a_failed_opening_is_tried_again_by_the_next(void **state)
     assert_int_equal(err.status, TN_AUTH);
     assert_non_null(tn_client(&err));
     assert_ptr_equal(tn_client(&err), tn_client(&err));
-    assert_ok(tn_client_shutdown(&err), err);
-    assert_ok(tn_client_shutdown(&err), err);
+    assert_ok(tn_client_shutdown(5000, &err), err);
+    assert_ok(tn_client_shutdown(5000, &err), err);
     unsetenv("DATABASE_URL");
     mock_check(m);
 }
@@ -250,12 +265,18 @@ static void shutdown_tells_what_is_in_use(void **state)
     (void)state;
     setenv("DATABASE_URL", "mock://x", 1);
     assert_ok(tn_acquire(tn_client(&err), &session, &err), err);
-    assert_status(tn_client_shutdown(&err), TN_MISUSE);
+    tn_db *first = tn_client(&err);
+    assert_status(tn_client_shutdown(0, &err), TN_TIMEOUT);
     assert_contains(err.message, "1 connections");
+    assert_contains(err.detail, "session for 0.");
+    assert_contains(err.detail, "test_client.c:");
+    /* The handle stays one, whoever still has it. */
+    assert_status(tn_exec(first, "a", NULL, NULL, &err), TN_SHUTDOWN);
+    assert_string_equal(tn_db_url(first), "mock://x");
     tn_db *next = tn_client(&err);
     assert_ok(tn_exec(next, "a", NULL, NULL, &err), err);
     tn_release(session);
-    assert_ok(tn_client_shutdown(&err), err);
+    assert_ok(tn_client_shutdown(5000, &err), err);
     unsetenv("DATABASE_URL");
     mock_check(m);
 }

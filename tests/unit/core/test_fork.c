@@ -238,7 +238,7 @@ static int open_shared(struct handles *h)
     (void)h;
     if (!db || tn_exec(db, "a", NULL, NULL, &err) != TN_OK || tn_client(&err) != db)
         return 1;
-    if (tn_client_shutdown(&err) != TN_OK)
+    if (tn_client_shutdown(5000, &err) != TN_OK)
         return 2;
     mock_clear(m);
     return 0;
@@ -247,7 +247,7 @@ static int open_shared(struct handles *h)
 static int shut_shared_down(struct handles *h)
 {
     (void)h;
-    return tn_client_shutdown(NULL) != TN_OK;
+    return tn_client_shutdown(5000, NULL) != TN_OK;
 }
 
 /* The shared client of a child is its own, whatever its parent has open. */
@@ -265,7 +265,7 @@ static void the_shared_client_is_opened_anew(void **state)
     in_child(open_shared, *state);
     unsetenv("DATABASE_URL");
     assert_ok(tn_exec(db, "a", NULL, NULL, &err), err);
-    assert_ok(tn_client_shutdown(&err), err);
+    assert_ok(tn_client_shutdown(5000, &err), err);
 }
 
 int main(void)

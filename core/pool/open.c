@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* From a configuration to a client: driver, source, pool; and the one client of the process. */
+/* From a configuration to a client: driver, source, pool. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <tenon/db.h>
 #include <tenon/version.h>
 
 #include "base/clock.h"
+#include "base/relaxed.h"
 #include "base/str.h"
 #include "config/config.h"
 #include "config/url.h"
 #include "driver/registry.h"
 #include "observe/log.h"
-#include "pool/pool.h"
+#include "pool/open.h"
 
 enum { OPTIONS_MAX = 64 };
 
@@ -78,7 +78,7 @@ static tn_status claim(const tn__driver *driver, const char *url, struct claimed
     return TN_OK;
 }
 
-static tn_status open_source(const tn__driver *driver, const tn_config *config, const char *url,
+static tn_status open_driver(const tn__driver *driver, const tn_config *config, const char *url,
                              tn_driver_source **ret, tn_error *err)
 {
     struct claimed claimed;
@@ -105,8 +105,6 @@ static tn_status open_source(const tn__driver *driver, const tn_config *config, 
     return status;
 }
 
-/* ---- the client ------------------------------------------------------------------------------ */
-
 static char *redacted(const char *url)
 {
     size_t size = tn_url_redact(url, NULL, 0) + 1;
@@ -117,40 +115,73 @@ static char *redacted(const char *url)
     return text;
 }
 
-static tn_status new_pool(const tn_config *config, tn__pool **ret, tn_error *err)
+tn_status tn__source_open(const tn_config *config, const char *url, tn__source **ret, tn_error *err)
 {
-    tn__conn_plan plan = {0};
+    tn_driver_source *drv = NULL;
+    const tn__driver *driver;
     tn_str scheme;
 
-    tn_status status = tn_config_check(config, err);
+    tn_status status = tn__url_scheme(url, &scheme, err);
+    if (status == TN_OK)
+        status = tn__registry_find(scheme, &driver, err);
+    if (status == TN_OK)
+        status = open_driver(driver, config, url, &drv, err);
     if (status != TN_OK)
         return status;
-    const char *url = tn__config_text(config, TN__OPT_URL);
-    status = tn__url_scheme(url, &scheme, err);
-    if (status == TN_OK)
-        status = tn__registry_find(scheme, &plan.driver, err);
-    if (status == TN_OK)
-        status = open_source(plan.driver, config, url, &plan.source, err);
-    if (status != TN_OK)
-        return status;
-    plan.wait = tn__config_wait(config, &plan.wait_arg);
-    plan.statement_cache = (size_t)tn__config_number(config, TN__OPT_STATEMENT_CACHE);
     char *shown = redacted(url);
-    status = shown ? tn__pool_new(&plan, shown, config, ret, err)
-                   : tn_error_set(err, TN_NOMEM, NULL, "out of memory");
-    if (status != TN_OK) {
-        plan.driver->conn.close_source(plan.source);
+    tn__source *source = shown ? tn__source_new(driver, drv, shown) : NULL;
+    if (!source) {
+        driver->conn.close_source(drv);
         free(shown);
+        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
     }
+    source->wait = tn__config_wait(config, &source->wait_arg);
+    source->statement_cache = (size_t)tn__config_number(config, TN__OPT_STATEMENT_CACHE);
+    *ret = source;
+    return TN_OK;
+}
+
+/* ---- the client ------------------------------------------------------------------------------ */
+
+static tn_status pool_for(const tn_config *config, tn__option_id url, tn__pool **ret, tn_error *err)
+{
+    tn__source *source = NULL;
+
+    tn_status status = tn__source_open(config, tn__config_text(config, url), &source, err);
+    if (status != TN_OK)
+        return status;
+    source->read_only = url == TN__OPT_REPLICA_URL;
+    status = tn__pool_new(source, config, ret, err);
+    if (status != TN_OK)
+        tn__source_unref(source);
     return status;
 }
 
-/* A server that is starting, restarting or full for a moment: worth another try. */
-static bool may_come_back(const tn_error *err)
+tn_status tn__replica_open(const tn_config *config, tn__pool **ret, tn_error *err)
 {
-    return err->status == TN_UNAVAILABLE &&
-           (strcmp(err->sqlstate, "08001") == 0 || strcmp(err->sqlstate, "57P03") == 0 ||
-            strcmp(err->sqlstate, "53300") == 0);
+    if (!tn__config_text(config, TN__OPT_REPLICA_URL))
+        return TN_OK;
+    tn_status status = pool_for(config, TN__OPT_REPLICA_URL, ret, err);
+    if (status != TN_OK)
+        tn_error_prepend(err, "DATABASE_REPLICA_URL");
+    return status;
+}
+
+static tn_status new_pool(const tn_config *config, tn__pool **ret, tn_error *err)
+{
+    tn_status status = tn_config_check(config, err);
+    tn__pool *replica = NULL;
+
+    if (status == TN_OK)
+        status = pool_for(config, TN__OPT_URL, ret, err);
+    if (status != TN_OK)
+        return status;
+    status = tn__replica_open(config, &replica, err);
+    if (status != TN_OK)
+        (void)tn__pool_close(*ret, NULL);
+    else if (replica)
+        tn__pool_adopt_replica(*ret, replica);
+    return status;
 }
 
 /* 1 s, 2 s, 4 s, each up to a fifth shorter. */
@@ -162,10 +193,16 @@ static int64_t retry_pause_ns(uint32_t number)
     return pause - pause / 5 * random.bytes[0] / 255;
 }
 
+/* A server that is starting, restarting or full for a moment: worth another try. */
+static bool is_worth_another_try(const tn_error *err)
+{
+    return err->status == TN_UNAVAILABLE && tn__may_come_back(err);
+}
+
 /* Fails fast on what will not get better by itself; one connection is made now, and kept. */
 static tn_status first_connection(tn__pool *pool, uint32_t retries, tn_error *err)
 {
-    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), pool->connect_timeout_ms);
+    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), tn__relaxed(&pool->connect_timeout_ms));
     tn_error why = TN_ERROR_INIT;
 
     for (uint32_t number = 0;; number++) {
@@ -173,17 +210,24 @@ static tn_status first_connection(tn__pool *pool, uint32_t retries, tn_error *er
         if (status == TN_OK)
             return TN_OK;
         int64_t pause = retry_pause_ns(number);
-        if (!may_come_back(&why) || number >= retries || tn__now_ns() + pause >= deadline) {
+        if (!is_worth_another_try(&why) || number >= retries || tn__now_ns() + pause >= deadline) {
             if (err)
                 *err = why;
             return status;
         }
         tn__log(TN_LOG_WARN, "pool", "connecting failed, next attempt (%u of %u) in %lld ms: %s",
                 number + 1, retries, (long long)(pause / TN__NS_PER_MS), why.message);
-        const struct timespec time = {.tv_sec = pause / TN__NS_PER_S,
-                                      .tv_nsec = pause % TN__NS_PER_S};
-        nanosleep(&time, NULL);
+        pool->provider.pause(&pool->provider, pause);
     }
+}
+
+/* From here on upkeep keeps the minimum. */
+static void warm_up(tn__pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->min = pool->min_wanted;
+    tn__upkeep_by(pool, tn__now_ns());
+    pthread_mutex_unlock(&pool->lock);
 }
 
 tn_db *tn_open(const tn_config *config, tn_error *err)
@@ -202,6 +246,9 @@ tn_db *tn_open(const tn_config *config, tn_error *err)
         (void)tn__pool_close(pool, NULL);
         return NULL;
     }
+    warm_up(pool);
+    if (pool->replica)
+        warm_up(pool->replica);
     return &pool->client;
 }
 
@@ -230,12 +277,18 @@ tn_status tn_db_close(tn_db *db, tn_error *err)
 
 const char *tn_db_driver(const tn_db *db)
 {
-    return db && db->magic == TN__DB_MAGIC ? tn__pool_of(db)->plan.driver->name : "";
+    return db && db->magic == TN__DB_MAGIC ? tn__pool_of(db)->driver->name : "";
 }
 
 const char *tn_db_url(const tn_db *db)
 {
-    return db && db->magic == TN__DB_MAGIC ? tn__pool_of(db)->url : "";
+    if (!db || db->magic != TN__DB_MAGIC)
+        return "";
+    tn__pool *pool = tn__pool_of(db);
+    pthread_mutex_lock(&pool->lock);
+    const char *url = pool->source ? pool->source->url : "";
+    pthread_mutex_unlock(&pool->lock);
+    return url;
 }
 
 void tn_db_pool_stats(const tn_db *db, tn_pool_stats *ret)
@@ -243,38 +296,4 @@ void tn_db_pool_stats(const tn_db *db, tn_pool_stats *ret)
     *ret = (tn_pool_stats){0};
     if (db && db->magic == TN__DB_MAGIC)
         tn__pool_stats(tn__pool_of(db), ret);
-}
-
-/* ---- the process's one client ---------------------------------------------------------------- */
-
-/* Held while the client is opened, so that concurrent first users open it once and all wait. */
-static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
-static tn_db *shared;
-
-tn_db *tn_client(tn_error *err)
-{
-    pthread_mutex_lock(&shared_lock);
-    /* A child of fork leaves its parent's client alone (memory and all) and opens its own. */
-    if (shared && tn__provider_check(shared->provider, NULL) != TN_OK)
-        shared = NULL;
-    tn_db *db = shared;
-    if (!db) {
-        tn_config *config = tn_config_load(err);
-        db = config ? tn_open(config, err) : NULL;
-        tn_config_free(config);
-        shared = db;
-    }
-    pthread_mutex_unlock(&shared_lock);
-    return db;
-}
-
-tn_status tn_client_shutdown(tn_error *err)
-{
-    pthread_mutex_lock(&shared_lock);
-    tn_db *db = shared;
-    shared = NULL;
-    if (db && tn__provider_check(db->provider, NULL) != TN_OK)
-        db = NULL; /* the parent's: nothing was opened here */
-    pthread_mutex_unlock(&shared_lock);
-    return tn_db_close(db, err);
 }

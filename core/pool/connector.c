@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool/connector.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "pool/queue.h"
+
+int tn__thread_start(pthread_t *ret, bool detached, void *(*run)(void *), void *arg)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+
+    int error = pthread_attr_init(&attributes);
+    if (error)
+        return error;
+    if (detached)
+        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    /* Signals are the application's. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(ret, &attributes, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+/* ---- one attempt on a thread ----------------------------------------------------------------- */
+
+typedef struct job {
+    tn__conn *conn;
+    int64_t deadline_ns;
+    tn__connected_fn *fn;
+    void *arg;
+} job;
+
+static void *run(void *arg)
+{
+    job work = *(job *)arg;
+    tn_error why = TN_ERROR_INIT;
+
+    free(arg);
+    tn_status status = tn__conn_connect(work.conn, true, work.deadline_ns, &why);
+    /* The callee closes what failed: until it knows, others may look at the connection. */
+    if (status == TN_OK)
+        work.fn(work.arg, work.conn, NULL);
+    else
+        work.fn(work.arg, work.conn, &why);
+    return NULL;
+}
+
+tn_status tn__connector_start(tn__conn *conn, int64_t deadline_ns, tn__connected_fn *fn, void *arg,
+                              tn_error *err)
+{
+    job *work = malloc(sizeof(*work));
+    pthread_t thread;
+
+    if (!work)
+        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    *work = (job){.conn = conn, .deadline_ns = deadline_ns, .fn = fn, .arg = arg};
+    int error = tn__thread_start(&thread, true, run, work);
+    if (error == 0)
+        return TN_OK;
+    free(work);
+    tn_error_set(err, TN_RESOURCE, NULL, "no thread could be started to connect on: %s",
+                 strerror(error));
+    if (err)
+        err->phase = TN_PHASE_CONNECT;
+    return TN_RESOURCE;
+}
+
+/* ---- and somebody who waits for it ----------------------------------------------------------- */
+
+/* Shared by the waiter and the connector; whoever lets go last frees it. */
+typedef struct meeting {
+    pthread_mutex_t lock;
+    tn__queue queue;
+    tn__conn *conn;
+    tn_error why;
+    bool over;
+    bool left; /* the waiter has gone: what comes is closed */
+} meeting;
+
+static void free_meeting(meeting *m)
+{
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+}
+
+static void arrive(void *arg, tn__conn *conn, const tn_error *why)
+{
+    meeting *m = arg;
+
+    pthread_mutex_lock(&m->lock);
+    bool left = m->left;
+    m->over = true;
+    if (why)
+        m->why = *why;
+    else if (!left)
+        m->conn = conn;
+    tn__queue_hand(&m->queue, NULL);
+    pthread_mutex_unlock(&m->lock);
+    if (why || left)
+        tn__conn_close(conn);
+    if (left)
+        free_meeting(m);
+}
+
+static tn_status meet(meeting *m, tn__conn *going, tn__source *source, int64_t deadline_ns,
+                      tn__conn **ret, tn_error *err)
+{
+    tn__waiter waiter = {0};
+
+    pthread_mutex_lock(&m->lock);
+    tn_status status = tn__waiter_init(&waiter, source->wait, err);
+    if (status == TN_OK) {
+        tn__queue_put(&m->queue, &waiter, false);
+        if (!m->over)
+            (void)tn__waiter_sleep(&waiter, &m->lock, source, deadline_ns);
+        tn__queue_remove(&m->queue, &waiter);
+        tn__waiter_finish(&waiter);
+    }
+    bool over = m->over;
+    m->left = !over;
+    if (!over)
+        tn__host_cancel(&going->host);
+    pthread_mutex_unlock(&m->lock);
+    if (!over)
+        return status != TN_OK
+                   ? status
+                   : tn_error_set(err, TN_TIMEOUT, "08001", "connecting took longer than it may");
+    status = m->why.status;
+    if (status != TN_OK && err)
+        *err = m->why;
+    else if (status == TN_OK)
+        *ret = m->conn;
+    free_meeting(m);
+    return status;
+}
+
+tn_status tn__connect_by(tn__source *source, int64_t deadline_ns, tn__conn **ret, tn_error *err)
+{
+    tn__conn *conn;
+
+    if (!tn__source_remote(source))
+        return tn__conn_open(source, deadline_ns, ret, err);
+    tn_status status = tn__conn_new(source, &conn, err);
+    if (status != TN_OK)
+        return status;
+    meeting *m = calloc(1, sizeof(*m));
+    if (!m) {
+        tn__conn_close(conn);
+        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    }
+    pthread_mutex_init(&m->lock, NULL);
+    status = tn__connector_start(conn, deadline_ns, arrive, m, err);
+    if (status == TN_OK)
+        return meet(m, conn, source, deadline_ns, ret, err);
+    tn__conn_close(conn);
+    free_meeting(m);
+    return status;
+}

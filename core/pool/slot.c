@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* The one place where a connection's place in the pool, and what is counted of it, changes. */
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "pool/pool.h"
+
+static bool listed(tn__slot slot)
+{
+    return slot == TN__SLOT_IDLE || slot == TN__SLOT_LENT;
+}
+
+void tn__slot_move(tn__pool *pool, tn__conn *conn, tn__slot from, tn__slot to)
+{
+    if (listed(from)) {
+        *(conn->prev ? &conn->prev->next : &pool->lists[from]) = conn->next;
+        if (conn->next)
+            conn->next->prev = conn->prev;
+        conn->next = conn->prev = NULL;
+    }
+    if (from != TN__SLOT_NONE)
+        pool->n[from]--;
+    if (to != TN__SLOT_NONE)
+        pool->n[to]++;
+    if (listed(to)) {
+        conn->prev = NULL;
+        conn->next = pool->lists[to];
+        if (conn->next)
+            conn->next->prev = conn;
+        pool->lists[to] = conn;
+    }
+}
+
+uint32_t tn__slot_total(const tn__pool *pool)
+{
+    return pool->n[TN__SLOT_OPENING] + pool->n[TN__SLOT_IDLE] + pool->n[TN__SLOT_LENT] +
+           pool->n[TN__SLOT_CLOSING];
+}
+
+/* Who holds it is written down by the borrower itself (pool.c): here it may be another's thread. */
+void tn__slot_lend(tn__pool *pool, tn__conn *conn, tn__slot from, int64_t now_ns)
+{
+    if (from != TN__SLOT_LENT)
+        tn__slot_move(pool, conn, from, TN__SLOT_LENT);
+    atomic_store_explicit(&conn->lease.what, "statement", memory_order_relaxed);
+    conn->lease.since_ns = now_ns;
+    conn->lease.reported = false;
+    pool->acquires++;
+    if (pool->leak_ns)
+        tn__upkeep_by(pool, now_ns + pool->leak_ns);
+}
+
+void tn__slot_close(tn__pool *pool, tn__conn *conn, tn__why why)
+{
+    uint64_t hits = conn->cache.hits, misses = conn->cache.misses;
+
+    tn__conn_close(conn);
+    pthread_mutex_lock(&pool->lock);
+    pool->destroyed[why]++;
+    pool->cache_hits += hits;
+    pool->cache_misses += misses;
+    tn__slot_move(pool, NULL, TN__SLOT_CLOSING, TN__SLOT_NONE);
+    tn__demand_slot(pool);
+    tn__pool_unlock_and_free(pool);
+}
+
+static tn__conn *find_idle(tn__pool *pool, tn__conn_test *test, int64_t now_ns, tn__why *ret_why)
+{
+    for (tn__conn *conn = pool->lists[TN__SLOT_IDLE]; conn; conn = conn->next)
+        if (test(pool, conn, now_ns, ret_why))
+            return conn;
+    return NULL;
+}
+
+/* The slot is given on only when the connection is closed: the maximum holds at every moment. */
+void tn__slot_close_idle(tn__pool *pool, tn__conn_test *test, int64_t now_ns)
+{
+    tn__why why = TN__WHY_SHUTDOWN;
+    tn__conn *conn;
+
+    pool->pins++;
+    while ((conn = find_idle(pool, test, now_ns, &why))) {
+        tn__slot_move(pool, conn, TN__SLOT_IDLE, TN__SLOT_CLOSING);
+        pthread_mutex_unlock(&pool->lock);
+        tn__slot_close(pool, conn, why);
+        pthread_mutex_lock(&pool->lock);
+    }
+    pool->pins--;
+}
