@@ -69,6 +69,7 @@ create)
     } >>"$dir/data/postgresql.conf"
     {
         echo "local all all trust"
+        echo "local replication postgres trust"
         echo "host all trusty all trust"
         echo "host all all all scram-sha-256"
     } >"$dir/data/pg_hba.conf"
