@@ -50,9 +50,13 @@ const char *settings_origin(const tn_config_entry *entry, char *buf, size_t size
 
 tn_status settings_impatient(tn_config *config, tn_error *err)
 {
-    return is_default(config, "connect_retries")
-               ? settings_number(config, "connect_retries", 0, err)
-               : TN_OK;
+    static const char *const names[] = {"connect_retries", "min_connections"};
+    tn_status status = TN_OK;
+
+    for (size_t i = 0; status == TN_OK && i < sizeof(names) / sizeof(names[0]); i++)
+        if (is_default(config, names[i]))
+            status = settings_number(config, names[i], 0, err);
+    return status;
 }
 
 static tn_status apply_line(const tool *t, tn_config *config, tn_error *err)

@@ -10,7 +10,8 @@
 
 /* With faults kept back, for commands that show them. NULL: the file cannot be read. */
 tn_config *settings_read(const tool *t, tn_error *err);
-/* A person waits: no retries of the first connect that nobody asked for. */
+/* A person waits, for one command: no retries of the first connect that nobody asked for, and no
+ * more connections than it uses. */
 tn_status settings_impatient(tn_config *config, tn_error *err);
 /* Checked, and impatient. Warnings about the .env files are shown, unless -q. */
 tn_config *settings_load(const tool *t, tn_error *err);

@@ -104,9 +104,22 @@ static tn_wait_result poll_wait(void *arg, int fd, int cancel_fd, int events, in
     }
 }
 
+static _Thread_local bool own_thread;
+
+void tn__host_own_thread(void)
+{
+    own_thread = true;
+}
+
+tn_wait_fn *tn__host_wait_here(tn_wait_fn *wait)
+{
+    return own_thread ? NULL : wait;
+}
+
 static tn_wait_result host_wait(tn_host_conn *conn, int fd, int events, int64_t deadline_ns)
 {
-    tn_wait_fn *wait = conn->wait ? conn->wait : poll_wait;
+    tn_wait_fn *given = tn__host_wait_here(conn->wait);
+    tn_wait_fn *wait = given ? given : poll_wait;
     int cancel_fd = conn->shielded ? -1 : cancel_descriptor(conn);
     uint64_t stale;
 

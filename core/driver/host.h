@@ -22,6 +22,12 @@ struct tn_host_conn {
 
 extern const tn_host tn__host;
 
+/* This thread is the library's own: it waits by itself, never by an application's wait, which knows
+ * only the application's threads. */
+void tn__host_own_thread(void);
+/* The wait that may be called on this thread: the application's, or NULL. */
+tn_wait_fn *tn__host_wait_here(tn_wait_fn *wait);
+
 void tn__host_conn_init(tn_host_conn *conn, tn_wait_fn *wait, void *wait_arg);
 void tn__host_conn_close(tn_host_conn *conn);
 

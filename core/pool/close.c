@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of a client: at once, or in phases within a time. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "observe/log.h"
@@ -17,142 +18,149 @@ static bool any(const tn__pool *pool, const tn__conn *conn, int64_t now, tn__why
     return true;
 }
 
-/* Phase 1: nobody gets a connection any more. */
+tn_status tn__shutting_down(tn_error *err)
+{
+    return tn_error_set(err, TN_SHUTDOWN, NULL, "the client is being closed");
+}
+
+/* Phase 1: nobody gets a connection any more. The pool is pinned. */
 static void refuse(tn__pool *pool)
 {
     tn_error why = TN_ERROR_INIT;
 
     pool->closing = true;
-    tn_error_set(&why, TN_SHUTDOWN, NULL, "the client is being closed");
+    tn__shutting_down(&why);
     tn__queue_fail_all(&pool->queue, &why);
     tn__demand_abort(pool);
-    pthread_cond_broadcast(&pool->changed);
+    tn__pool_changed(pool);
     tn__slot_close_idle(pool, any, 0);
 }
 
 /* Attempts that were told to stop are over at once, but for one whose thread is stuck in the client
- * library: that one closes what is left when it comes back. */
-static void await_orders(tn__pool *pool)
+ * library: that one closes what is left when it comes back. Returns how many were still in use, and
+ * who had them. */
+static uint32_t end(tn__pool *pool, int64_t limit_ns, char *holders, size_t size)
 {
-    int64_t limit = tn__deadline_after_ms(tn__now_ns(), ABORT_MS);
-
-    while (pool->orders && tn__cond_wait(&pool->changed, &pool->lock, limit))
-        continue;
-}
-
-static tn_status finish(tn__pool *pool)
-{
+    pthread_mutex_lock(&pool->lock);
+    pool->pins++;
+    refuse(pool);
     tn__pool *replica = pool->replica;
-
     pool->replica = NULL;
     pthread_mutex_unlock(&pool->lock);
     tn__upkeep_end(pool);
-    tn_status status = replica ? tn__pool_close(replica, NULL) : TN_OK;
+    uint32_t on_replica = replica ? end(replica, limit_ns, holders, size) : 0;
+    size_t used = strlen(holders);
+    if (used && used + 2 < size)
+        memcpy(holders + used, "; ", sizeof("; "));
     pthread_mutex_lock(&pool->lock);
-    await_orders(pool);
+    while (pool->n[TN__SLOT_OPENING] && tn__pool_await(pool, limit_ns))
+        continue;
+    uint32_t in_use = pool->n[TN__SLOT_LENT];
+    if (in_use)
+        tn__holders_describe(pool, holders + strlen(holders), size - strlen(holders));
     pool->closed = true;
     pool->pins--;
-    return status;
+    tn__pool_changed(pool);
+    tn__pool_unlock_and_free(pool);
+    return in_use + on_replica;
 }
 
 tn_status tn__pool_close(tn__pool *pool, tn_error *err)
 {
-    char holders[256];
+    char holders[sizeof(err->detail)] = "";
 
     tn_status status = tn__provider_check(&pool->provider, err);
     if (status != TN_OK)
         return status; /* memory and descriptors stay: closing them would speak to the server */
-
-    pthread_mutex_lock(&pool->lock);
-    pool->pins++;
     if (!pool->kept && !pool->parent)
         pool->client.magic = 0;
-    refuse(pool);
-    status = finish(pool);
-    uint32_t in_use = pool->n[TN__SLOT_LENT];
-    tn__holders_describe(pool, holders, sizeof(holders));
-    tn__pool_unlock_and_free(pool);
-    if (in_use == 0 && status == TN_OK)
+    uint32_t in_use = end(pool, tn__deadline_after_ms(tn__now_ns(), ABORT_MS), holders,
+                          sizeof(holders));
+    if (in_use == 0)
         return TN_OK;
     tn_error_set(err, TN_MISUSE, NULL,
-                 "tn_db_close: %u connections are still in use by rows, sessions or transactions%s",
-                 in_use, in_use ? "" : " on the replica");
+                 "tn_db_close: %u connections are still in use by rows, sessions or transactions",
+                 in_use);
     if (err)
-        snprintf(err->detail, sizeof(err->detail), "%s", holders);
+        memcpy(err->detail, holders, sizeof(err->detail));
     tn_error_set_hint(err, "close them first (tn_close, tn_release, tn_commit, tn_rollback)");
     return TN_MISUSE;
 }
 
 /* ---- within a time --------------------------------------------------------------------------- */
 
-static bool await_returns(tn__pool *pool, int64_t deadline_ns)
+/* The pools of one client: its own and, maybe, the replica's. */
+typedef struct both {
+    tn__pool *of[2];
+    int n;
+} both;
+
+static both pin_both(tn__pool *pool)
 {
-    while (pool->n[TN__SLOT_LENT] || pool->n[TN__SLOT_CLOSING])
-        if (!tn__cond_wait(&pool->changed, &pool->lock, deadline_ns))
-            return pool->n[TN__SLOT_LENT] == 0;
-    return true;
+    both pools = {.of = {pool}, .n = 1};
+
+    pthread_mutex_lock(&pool->lock);
+    pool->pins++;
+    pool->shut_down = true;
+    if (pool->replica)
+        pools.of[pools.n++] = pool->replica;
+    pthread_mutex_unlock(&pool->lock);
+    if (pools.n == 2)
+        tn__pool_pin(pools.of[1]);
+    return pools;
+}
+
+static void refuse_both(const both *pools)
+{
+    for (int i = 0; i < pools->n; i++) {
+        pthread_mutex_lock(&pools->of[i]->lock);
+        refuse(pools->of[i]);
+        pthread_mutex_unlock(&pools->of[i]->lock);
+    }
+}
+
+/* How many are in use still at that time. */
+static uint32_t await_returns(const both *pools, int64_t deadline_ns)
+{
+    uint32_t in_use = 0;
+
+    for (int i = 0; i < pools->n; i++) {
+        tn__pool *pool = pools->of[i];
+        pthread_mutex_lock(&pool->lock);
+        while ((pool->n[TN__SLOT_LENT] || pool->n[TN__SLOT_CLOSING]) &&
+               tn__pool_await(pool, deadline_ns))
+            continue;
+        in_use += pool->n[TN__SLOT_LENT];
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return in_use;
 }
 
 /* Phase 2: what runs is ended; what has not begun is not. */
-static void stop(tn__pool *pool)
+static void stop_both(const both *pools)
 {
-    for (tn__conn *conn = pool->lists[TN__SLOT_LENT]; conn; conn = conn->next)
-        tn__host_stop(&conn->host);
-}
-
-/* The three phases of one pool, the lock held. */
-static bool drain(tn__pool *pool, int64_t cancel_at_ns, int64_t deadline_ns)
-{
-    if (await_returns(pool, cancel_at_ns))
-        return true;
-    tn__log(TN_LOG_WARN, "shutdown", "%u connections are still in use: their statements are ended",
-            pool->n[TN__SLOT_LENT]);
-    stop(pool);
-    return await_returns(pool, deadline_ns);
-}
-
-static void drain_replica(tn__pool *pool, int64_t cancel_at_ns, int64_t deadline_ns)
-{
-    tn__pool *replica = pool->replica;
-
-    if (!replica)
-        return;
-    pthread_mutex_unlock(&pool->lock);
-    pthread_mutex_lock(&replica->lock);
-    replica->pins++;
-    refuse(replica);
-    (void)drain(replica, cancel_at_ns, deadline_ns);
-    replica->pins--;
-    pthread_mutex_unlock(&replica->lock);
-    pthread_mutex_lock(&pool->lock);
-}
-
-tn_status tn__pool_shutdown(tn__pool *pool, int64_t timeout_ms, tn_error *err)
-{
-    tn_status status = tn__provider_check(&pool->provider, err);
-    int64_t now = tn__now_ns(),
-            deadline = tn__deadline_after_ms(now, timeout_ms > 0 ? timeout_ms : 0);
-    int64_t last_ms = timeout_ms / 10 < CANCEL_MOST_MS ? timeout_ms / 10 : CANCEL_MOST_MS;
-    char holders[sizeof(err->detail)];
-
-    if (status != TN_OK)
-        return status;
-    pthread_mutex_lock(&pool->lock);
-    if (pool->closed) {
-        pthread_mutex_unlock(&pool->lock);
-        return TN_OK;
+    for (int i = 0; i < pools->n; i++) {
+        pthread_mutex_lock(&pools->of[i]->lock);
+        for (tn__conn *conn = pools->of[i]->lists[TN__SLOT_LENT]; conn; conn = conn->next)
+            tn__host_stop(&conn->host);
+        pthread_mutex_unlock(&pools->of[i]->lock);
     }
-    pool->pins++;
-    refuse(pool);
-    int64_t cancel_at = deadline - last_ms * TN__NS_PER_MS;
-    bool empty = drain(pool, cancel_at, deadline);
-    drain_replica(pool, cancel_at, deadline);
-    uint32_t in_use = pool->n[TN__SLOT_LENT];
-    tn__holders_describe(pool, holders, sizeof(holders));
-    bool ended = finish(pool) == TN_OK;
-    tn__pool_unlock_and_free(pool);
-    if (empty && ended)
-        return TN_OK;
+}
+
+static void drain(const both *pools, int64_t cancel_at_ns, int64_t deadline_ns)
+{
+    uint32_t in_use = await_returns(pools, cancel_at_ns);
+
+    if (!in_use)
+        return;
+    tn__log(TN_LOG_WARN, "shutdown", "%u connections are still in use: their statements are ended",
+            in_use);
+    stop_both(pools);
+    (void)await_returns(pools, deadline_ns);
+}
+
+static tn_status report(uint32_t in_use, const char *holders, int64_t timeout_ms, tn_error *err)
+{
     tn__log(TN_LOG_WARN, "shutdown", "%u connections were not given back in time: %s", in_use,
             holders);
     tn_error_set(err, TN_TIMEOUT, NULL,
@@ -161,6 +169,36 @@ tn_status tn__pool_shutdown(tn__pool *pool, int64_t timeout_ms, tn_error *err)
     if (err)
         snprintf(err->detail, sizeof(err->detail), "%s", holders);
     return TN_TIMEOUT;
+}
+
+static bool is_over(tn__pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool over = pool->over;
+    pthread_mutex_unlock(&pool->lock);
+    return over;
+}
+
+/* Several threads may do it at once: each waits until it is done, or for its own time. */
+tn_status tn__pool_shutdown(tn__pool *pool, int64_t timeout_ms, tn_error *err)
+{
+    int64_t most_ms = timeout_ms > 0 ? timeout_ms : 0;
+    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), most_ms);
+    int64_t last_ms = most_ms / 10 < CANCEL_MOST_MS ? most_ms / 10 : CANCEL_MOST_MS;
+    char holders[sizeof(err->detail)] = "";
+
+    tn_status status = tn__provider_check(&pool->provider, err);
+    if (status != TN_OK)
+        return status;
+    if (is_over(pool))
+        return TN_OK;
+    both pools = pin_both(pool);
+    refuse_both(&pools);
+    drain(&pools, deadline - last_ms * TN__NS_PER_MS, deadline);
+    uint32_t in_use = end(pool, deadline, holders, sizeof(holders));
+    for (int i = pools.n; i-- > 0;)
+        tn__pool_unpin(pools.of[i]);
+    return in_use ? report(in_use, holders, timeout_ms, err) : TN_OK;
 }
 
 tn_status tn_db_shutdown(tn_db *client, int64_t timeout_ms, tn_error *err)

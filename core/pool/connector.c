@@ -28,6 +28,8 @@ int tn__thread_start(pthread_t *ret, bool detached, void *(*run)(void *), void *
     return error;
 }
 
+enum { STUCK_MAX = 4 };
+
 /* ---- one attempt on a thread ----------------------------------------------------------------- */
 
 typedef struct job {
@@ -42,8 +44,9 @@ static void *run(void *arg)
     job work = *(job *)arg;
     tn_error why = TN_ERROR_INIT;
 
+    tn__host_own_thread();
     free(arg);
-    tn_status status = tn__conn_connect(work.conn, true, work.deadline_ns, &why);
+    tn_status status = tn__conn_connect(work.conn, work.deadline_ns, &why);
     /* The callee closes what failed: until it knows, others may look at the connection. */
     if (status == TN_OK)
         work.fn(work.arg, work.conn, NULL);
@@ -103,6 +106,8 @@ static void arrive(void *arg, tn__conn *conn, const tn_error *why)
         m->conn = conn;
     tn__queue_hand(&m->queue, NULL);
     pthread_mutex_unlock(&m->lock);
+    if (left)
+        atomic_fetch_sub(&conn->source->stuck, 1);
     if (why || left)
         tn__conn_close(conn);
     if (left)
@@ -115,18 +120,20 @@ static tn_status meet(meeting *m, tn__conn *going, tn__source *source, int64_t d
     tn__waiter waiter = {0};
 
     pthread_mutex_lock(&m->lock);
-    tn_status status = tn__waiter_init(&waiter, source->wait, err);
+    tn_status status = tn__waiter_init(&waiter, source, err);
     if (status == TN_OK) {
         tn__queue_put(&m->queue, &waiter, false);
         if (!m->over)
-            (void)tn__waiter_sleep(&waiter, &m->lock, source, deadline_ns);
+            (void)tn__waiter_sleep(&waiter, &m->lock, deadline_ns);
         tn__queue_remove(&m->queue, &waiter);
         tn__waiter_finish(&waiter);
     }
     bool over = m->over;
     m->left = !over;
-    if (!over)
-        tn__host_cancel(&going->host);
+    if (!over) {
+        atomic_fetch_add(&source->stuck, 1);
+        tn__host_stop(&going->host);
+    }
     pthread_mutex_unlock(&m->lock);
     if (!over)
         return status != TN_OK
@@ -147,6 +154,12 @@ tn_status tn__connect_by(tn__source *source, int64_t deadline_ns, tn__conn **ret
 
     if (!tn__source_remote(source))
         return tn__conn_open(source, deadline_ns, ret, err);
+    unsigned stuck = atomic_load(&source->stuck);
+    if (stuck >= STUCK_MAX)
+        return tn_error_set(err, TN_RESOURCE, "08001",
+                            "%u attempts to connect were given up and have not come back from the "
+                            "client library",
+                            stuck);
     tn_status status = tn__conn_new(source, &conn, err);
     if (status != TN_OK)
         return status;

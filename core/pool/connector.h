@@ -16,15 +16,16 @@
 typedef void tn__connected_fn(void *arg, tn__conn *conn, const tn_error *why);
 
 /* Connects conn (takes ownership on success). TN_RESOURCE when no thread could be had. Another
- * thread may end it by tn__host_cancel() as long as fn was not called. */
+ * thread may end it by tn__host_stop() as long as fn was not called. */
 tn_status tn__connector_start(tn__conn *conn, int64_t deadline_ns, tn__connected_fn *fn, void *arg,
                               tn_error *err);
 
 /* Connects and waits for it, at most until the deadline: here, when the source's driver connects to
- * nobody, else on a thread. */
+ * nobody, else on a thread. TN_RESOURCE when too many such threads do not come back. */
 tn_status tn__connect_by(tn__source *source, int64_t deadline_ns, tn__conn **ret, tn_error *err);
 
-/* Starts a thread that gets no signals. joinable or detached. 0 or an errno. */
+/* Starts a thread that gets no signals, joinable or detached; run calls tn__host_own_thread()
+ * first. 0 or an errno. */
 int tn__thread_start(pthread_t *ret, bool detached, void *(*run)(void *), void *arg);
 
 #endif

@@ -13,7 +13,6 @@
 
 #include "base/clock.h"
 #include "base/relaxed.h"
-#include "observe/log.h"
 #include "pool/connector.h"
 #include "pool/pool.h"
 
@@ -22,12 +21,6 @@ enum {
     BACKOFF_FIRST_MS = 100,
     BACKOFF_WAITED_MS = 500, /* while somebody waits: a server that is back is found within that */
     BACKOFF_IDLE_MS = 5000
-};
-
-struct tn__order {
-    tn__pool *pool;
-    tn__conn *conn;
-    tn__order *next;
 };
 
 bool tn__may_come_back(const tn_error *err)
@@ -62,12 +55,6 @@ static int64_t backoff_ns(uint32_t failures, int64_t most_ms)
            1000;
 }
 
-static void log_failure(const tn__pool *pool, const tn_error *why, int64_t pause_ns)
-{
-    tn__log(TN_LOG_WARN, "pool", "connecting failed (%u in a row), next attempt in %lld ms: %s",
-            pool->gate.failures, (long long)(pause_ns / TN__NS_PER_MS), why->message);
-}
-
 static void fail_those_who_asked(tn__pool *pool, const tn_error *why)
 {
     for (tn__waiter *waiter = pool->queue.first, *next; waiter; waiter = next) {
@@ -83,29 +70,18 @@ static void failed(tn__pool *pool, const tn_error *why)
     if (pool->closing)
         return;
     fail_those_who_asked(pool, why);
-    bool others = pool->n[TN__SLOT_LENT] || pool->n[TN__SLOT_IDLE] || pool->n[TN__SLOT_OPENING];
-    if (!tn__may_come_back(why) && !others)
+    if (!tn__may_come_back(why) && !pool->n[TN__SLOT_LENT] && !pool->n[TN__SLOT_IDLE])
         tn__queue_fail_all(&pool->queue, why);
     pool->gate.failures++;
     pool->gate.failed_ns = tn__now_ns();
     int64_t pause = backoff_ns(pool->gate.failures,
                                pool->queue.first ? BACKOFF_WAITED_MS : BACKOFF_IDLE_MS);
     pool->gate.retry_at_ns = pool->gate.failed_ns + pause;
-    if (tn__log_wanted(TN_LOG_WARN))
-        log_failure(pool, why, pause);
-    tn__upkeep_by(pool, pool->gate.retry_at_ns);
+    pool->gate_unlogged = true;
+    tn__upkeep_by(pool, pool->gate.failed_ns);
 }
 
 /* ---- an attempt ------------------------------------------------------------------------------ */
-
-static void unlist(tn__pool *pool, tn__order *order)
-{
-    for (tn__order **at = &pool->orders; *at; at = &(*at)->next)
-        if (*at == order) {
-            *at = order->next;
-            return;
-        }
-}
 
 /* A new connection: the first one who waits gets it, else it lies ready for the next. */
 static void ready(tn__pool *pool, tn__conn *conn)
@@ -124,30 +100,33 @@ static void ready(tn__pool *pool, tn__conn *conn)
     }
 }
 
+/* Closes what was being connected; its slot is CLOSING until then. */
+static void close_opening(tn__pool *pool, tn__conn *conn)
+{
+    tn__slot_move(pool, conn, TN__SLOT_OPENING, TN__SLOT_CLOSING);
+    pthread_mutex_unlock(&pool->lock);
+    tn__conn_close(conn);
+    pthread_mutex_lock(&pool->lock);
+}
+
+/* What an attempt with a configuration that was replaced meanwhile ended with says nothing. */
 static void connected(void *arg, tn__conn *conn, const tn_error *why)
 {
-    tn__order *order = arg;
-    tn__pool *pool = order->pool;
+    tn__pool *pool = arg;
 
     pthread_mutex_lock(&pool->lock);
     pool->pins++;
-    unlist(pool, order);
-    bool wanted = !why && !pool->closing && conn->source == pool->source &&
-                  tn__slot_total(pool) <= pool->max;
-    if (wanted) {
+    bool current = conn->source == pool->source;
+    if (!why && current && !pool->closing && tn__slot_total(pool) <= pool->max) {
         ready(pool, conn);
     } else {
-        tn__slot_move(pool, NULL, TN__SLOT_OPENING, TN__SLOT_CLOSING);
-        pthread_mutex_unlock(&pool->lock);
-        tn__conn_close(conn);
-        pthread_mutex_lock(&pool->lock);
+        close_opening(pool, conn);
         tn__slot_move(pool, NULL, TN__SLOT_CLOSING, TN__SLOT_NONE);
-        if (why)
+        if (why && current)
             failed(pool, why);
     }
-    free(order);
     tn__demand(pool);
-    pthread_cond_broadcast(&pool->changed);
+    tn__pool_changed(pool);
     pool->pins--;
     tn__pool_unlock_and_free(pool);
 }
@@ -155,48 +134,95 @@ static void connected(void *arg, tn__conn *conn, const tn_error *why)
 static tn_status place_order(tn__pool *pool, tn_error *err)
 {
     int64_t deadline = tn__deadline_after_ms(tn__now_ns(), tn__relaxed(&pool->connect_timeout_ms));
-    tn__order *order = malloc(sizeof(*order));
     tn__conn *conn = NULL;
 
-    if (!order)
-        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
     tn_status status = tn__conn_new(pool->source, &conn, err);
-    if (status == TN_OK) {
-        *order = (tn__order){.pool = pool, .conn = conn, .next = pool->orders};
-        status = tn__connector_start(conn, deadline, connected, order, err);
-    }
+    if (status == TN_OK)
+        status = tn__connector_start(conn, deadline, connected, pool, err);
     if (status != TN_OK) {
         tn__conn_close(conn);
-        free(order);
         return status;
     }
-    pool->orders = order;
-    tn__slot_move(pool, NULL, TN__SLOT_NONE, TN__SLOT_OPENING);
+    tn__slot_move(pool, conn, TN__SLOT_NONE, TN__SLOT_OPENING);
     return TN_OK;
 }
 
 void tn__demand_abort(tn__pool *pool)
 {
-    for (tn__order *order = pool->orders; order; order = order->next)
-        tn__host_stop(&order->conn->host);
+    for (tn__conn *conn = pool->lists[TN__SLOT_OPENING]; conn; conn = conn->next)
+        tn__host_stop(&conn->host);
+}
+
+/* ---- on the thread that wants it ------------------------------------------------------------- */
+
+/* The lock is held, and given up meanwhile. */
+static tn_status connect_once(tn__pool *pool, int64_t deadline_ns, tn__conn **ret, tn_error *err)
+{
+    tn__source *source = tn__source_ref(pool->source);
+
+    pthread_mutex_unlock(&pool->lock);
+    tn_status status = tn__conn_new(source, ret, err);
+    tn__source_unref(source);
+    pthread_mutex_lock(&pool->lock);
+    if (status != TN_OK)
+        return status;
+    tn__slot_move(pool, NULL, TN__SLOT_OPENING, TN__SLOT_NONE);
+    tn__slot_move(pool, *ret, TN__SLOT_NONE, TN__SLOT_OPENING);
+    if (pool->closing)
+        return TN_SHUTDOWN;
+    pthread_mutex_unlock(&pool->lock);
+    status = tn__conn_connect(*ret, deadline_ns, err);
+    pthread_mutex_lock(&pool->lock);
+    return pool->closing ? TN_SHUTDOWN : status;
+}
+
+tn_status tn__demand_here(tn__pool *pool, int64_t deadline_ns, tn__conn **ret, tn_error *err)
+{
+    for (;;) {
+        tn__conn *conn = NULL;
+        tn_status status = connect_once(pool, deadline_ns, &conn, err);
+        bool replaced = conn && conn->source != pool->source;
+        if (status == TN_OK && !replaced) {
+            tn__demand_note(pool, NULL);
+            *ret = conn;
+            return TN_OK;
+        }
+        if (conn) {
+            close_opening(pool, conn);
+            tn__slot_move(pool, NULL, TN__SLOT_CLOSING, TN__SLOT_OPENING);
+        }
+        /* A configuration that was replaced meanwhile is nobody's fault. */
+        if (replaced && !pool->closing && tn__now_ns() < deadline_ns)
+            continue;
+        if (pool->closing)
+            status = tn__shutting_down(err);
+        else
+            tn__demand_note(pool, err);
+        tn__slot_move(pool, NULL, TN__SLOT_OPENING, TN__SLOT_NONE);
+        tn__demand_slot(pool);
+        return status;
+    }
 }
 
 /* ---- when ------------------------------------------------------------------------------------ */
 
+/* The pause may have been chosen when nobody waited. */
+static int64_t retry_at(const tn__pool *pool)
+{
+    int64_t most = pool->gate.failed_ns + BACKOFF_WAITED_MS * TN__NS_PER_MS;
+
+    return pool->queue.first ? tn__deadline_min(pool->gate.retry_at_ns, most)
+                             : pool->gate.retry_at_ns;
+}
+
 /* How many attempts may be under way now. */
 static uint32_t allowed(tn__pool *pool)
 {
-    int64_t now, retry_at = pool->gate.retry_at_ns;
-
     if (!pool->gate.failures)
         return CONNECTING_MAX;
-    now = tn__now_ns();
-    /* The pause was chosen when nobody waited. */
-    if (pool->queue.first && retry_at > pool->gate.failed_ns + BACKOFF_WAITED_MS * TN__NS_PER_MS)
-        retry_at = pool->gate.failed_ns + BACKOFF_WAITED_MS * TN__NS_PER_MS;
-    if (now >= retry_at)
+    if (tn__now_ns() >= retry_at(pool))
         return 1;
-    tn__upkeep_by(pool, retry_at);
+    tn__upkeep_by(pool, retry_at(pool));
     return 0;
 }
 
@@ -204,16 +230,22 @@ static bool wanted(const tn__pool *pool)
 {
     uint32_t total = tn__slot_total(pool);
 
-    return total < pool->max &&
+    return !pool->closing && !pool->suspended && tn__source_remote(pool->source) &&
+           total < pool->max &&
            (pool->queue.count > pool->n[TN__SLOT_OPENING] || total < pool->min);
+}
+
+int64_t tn__demand_due(const tn__pool *pool)
+{
+    bool held_back = pool->gate.failures && !pool->n[TN__SLOT_OPENING];
+
+    return held_back && wanted(pool) ? retry_at(pool) : TN_NO_DEADLINE;
 }
 
 void tn__demand(tn__pool *pool)
 {
     tn_error why = TN_ERROR_INIT;
 
-    if (pool->closing || pool->suspended || !tn__source_remote(pool->source))
-        return;
     while (wanted(pool) && pool->n[TN__SLOT_OPENING] < allowed(pool))
         if (place_order(pool, &why) != TN_OK) {
             failed(pool, &why);
@@ -228,9 +260,10 @@ void tn__demand_slot(tn__pool *pool)
             tn__slot_move(pool, NULL, TN__SLOT_NONE, TN__SLOT_OPENING);
             tn__queue_hand(&pool->queue, NULL);
         }
+        if (tn__slot_total(pool) < pool->min)
+            tn__upkeep_by(pool, tn__now_ns());
     } else {
         tn__demand(pool);
     }
-    if (pool->closing || pool->suspended)
-        pthread_cond_broadcast(&pool->changed);
+    tn__pool_changed(pool);
 }

@@ -43,7 +43,7 @@ static tn_status ask_anew(tn__pool *pool, int64_t deadline_ns, tn_health *ret)
     tn__source *source = pool->closing ? NULL : tn__source_ref(pool->source);
     pthread_mutex_unlock(&pool->lock);
     if (!source)
-        return tn_error_set(&ret->error, TN_SHUTDOWN, NULL, "the client is being closed");
+        return tn__shutting_down(&ret->error);
     tn_status status = tn__connect_by(source, deadline_ns, &conn, &ret->error);
     tn__source_unref(source);
     if (status != TN_OK)
@@ -75,6 +75,7 @@ tn_health tn_health_check(tn_db *db, int64_t timeout_ms)
     if (status != TN_OK)
         return health;
     tn__pool *pool = tn__pool_of(db);
+    tn__pool_pin(pool);
     copy(health.driver, sizeof(health.driver), pool->driver->name);
     copy(health.driver_version, sizeof(health.driver_version), pool->driver->version);
     if (pool->driver->client)
@@ -85,5 +86,6 @@ tn_health tn_health_check(tn_db *db, int64_t timeout_ms)
     health.status = status == TN_OK ? TN_HEALTHY : TN_UNHEALTHY;
     tn_db_pool_stats(db, &health.pool);
     health.saturated = health.pool.in_use >= health.pool.max && health.pool.waiting > 0;
+    tn__pool_unpin(pool);
     return health;
 }

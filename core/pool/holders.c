@@ -105,6 +105,13 @@ static const tn__conn *held_by(const tn__pool *pool, int64_t thread)
     return NULL;
 }
 
+static void append(char *text, size_t size, const char *what, const char *why)
+{
+    size_t used = strlen(text);
+
+    snprintf(text + used, size - used, "%s: %.300s", what, why);
+}
+
 static tn_status explain_use(const tn__pool *pool, int64_t waited_ms, tn_error *err)
 {
     tn_error_set(err, TN_TIMEOUT, "53300",
@@ -115,6 +122,10 @@ static tn_status explain_use(const tn__pool *pool, int64_t waited_ms, tn_error *
         return TN_TIMEOUT;
     tn__holders_describe(pool, err->detail, sizeof(err->detail));
     size_t used = strlen(err->detail);
+    /* It is the reason, where more could be connected. */
+    if (pool->last_connect_error.status != TN_OK && tn__slot_total(pool) < pool->max)
+        append(err->message, sizeof(err->message), "; connecting another failed",
+               pool->last_connect_error.message);
     if (pool->last_connect_error.status != TN_OK)
         snprintf(err->detail + used, sizeof(err->detail) - used,
                  "%sthe last connection attempt failed: %.300s", used ? "; " : "",
@@ -140,14 +151,16 @@ tn_status tn__holders_explain(const tn__pool *pool, int64_t waited_ms, tn_error 
     if (err) {
         err->phase = held ? TN_PHASE_ACQUIRE : TN_PHASE_CONNECT;
         err->outcome = TN_OUTCOME_NOT_APPLIED;
-        err->retry = TN_RETRY_STATEMENT;
+        if (held)
+            err->retry = TN_RETRY_STATEMENT;
     }
     return status;
 }
 
 size_t tn_db_holders(const tn_db *client, tn_holder *ret, size_t n)
 {
-    if (!client || client->magic != TN__DB_MAGIC)
+    if (!client || client->magic != TN__DB_MAGIC ||
+        tn__provider_check(client->provider, NULL) != TN_OK)
         return 0;
     tn__pool *pool = tn__pool_of(client);
     pthread_mutex_lock(&pool->lock);

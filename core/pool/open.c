@@ -157,12 +157,23 @@ static tn_status pool_for(const tn_config *config, tn__option_id url, tn__pool *
     return status;
 }
 
-tn_status tn__replica_open(const tn_config *config, tn__pool **ret, tn_error *err)
+tn_status tn__replica_open(const tn_config *config, const tn__driver *driver, tn__pool **ret,
+                           tn_error *err)
 {
+    tn__pool *replica = NULL;
+
     if (!tn__config_text(config, TN__OPT_REPLICA_URL))
         return TN_OK;
-    tn_status status = pool_for(config, TN__OPT_REPLICA_URL, ret, err);
-    if (status != TN_OK)
+    tn_status status = pool_for(config, TN__OPT_REPLICA_URL, &replica, err);
+    if (status == TN_OK && replica->driver != driver) {
+        status = tn_error_set(err, TN_CONFIG, NULL,
+                              "the URL is of driver %s, DATABASE_URL is of driver %s",
+                              replica->driver->name, driver->name);
+        (void)tn__pool_close(replica, NULL);
+    }
+    if (status == TN_OK)
+        *ret = replica;
+    else
         tn_error_prepend(err, "DATABASE_REPLICA_URL");
     return status;
 }
@@ -176,11 +187,11 @@ static tn_status new_pool(const tn_config *config, tn__pool **ret, tn_error *err
         status = pool_for(config, TN__OPT_URL, ret, err);
     if (status != TN_OK)
         return status;
-    status = tn__replica_open(config, &replica, err);
+    status = tn__replica_open(config, (*ret)->driver, &replica, err);
     if (status != TN_OK)
         (void)tn__pool_close(*ret, NULL);
     else if (replica)
-        tn__pool_adopt_replica(*ret, replica);
+        (void)tn__pool_adopt_replica(*ret, replica); /* nobody can be closing it */
     return status;
 }
 
@@ -282,7 +293,7 @@ const char *tn_db_driver(const tn_db *db)
 
 const char *tn_db_url(const tn_db *db)
 {
-    if (!db || db->magic != TN__DB_MAGIC)
+    if (!db || db->magic != TN__DB_MAGIC || tn__provider_check(db->provider, NULL) != TN_OK)
         return "";
     tn__pool *pool = tn__pool_of(db);
     pthread_mutex_lock(&pool->lock);

@@ -9,7 +9,9 @@
 tn_status tn__source_open(const tn_config *config, const char *url, tn__source **ret,
                           tn_error *err);
 
-/* The pool of DATABASE_REPLICA_URL into *ret, which is untouched when there is none. */
-tn_status tn__replica_open(const tn_config *config, tn__pool **ret, tn_error *err);
+/* The pool of DATABASE_REPLICA_URL into *ret, which is untouched when there is none. It has to be
+ * of the same driver as the primary: statements are written for it. */
+tn_status tn__replica_open(const tn_config *config, const tn__driver *driver, tn__pool **ret,
+                           tn_error *err);
 
 #endif

@@ -5,7 +5,8 @@
  *
  * The files: slot (the one place where a connection's place in the pool changes), queue (those who
  * wait), connector (connecting on a thread of its own), demand (when a connection is made, and what
- * its failure means), pool (borrow and give back), upkeep (what time brings about), close, reload.
+ * its failure means), pool (borrow and give back), check (is one still good), changes (waiting for
+ * the pool itself), upkeep (what time brings about), close, reload, life (made and freed).
  */
 #ifndef TENON_POOL_POOL_H
 #define TENON_POOL_POOL_H
@@ -22,7 +23,7 @@
 /* Where a connection is. All but NONE count towards the maximum. */
 typedef enum tn__slot {
     TN__SLOT_NONE = 0,
-    TN__SLOT_OPENING, /* being connected, or reserved for that */
+    TN__SLOT_OPENING, /* being connected (listed), or reserved for that (only counted) */
     TN__SLOT_IDLE,
     TN__SLOT_LENT,
     TN__SLOT_CLOSING, /* taken out, not closed yet */
@@ -49,25 +50,23 @@ typedef struct tn__gate {
     int64_t retry_at_ns;
 } tn__gate;
 
-typedef struct tn__order tn__order;
-
 typedef struct tn__pool {
-    tn__provider provider; /* must be first: what handles see */
-    tn_db client;          /* the handle itself */
-    const tn__driver *driver;
+    tn__provider provider;    /* must be first: what handles see */
+    tn_db client;             /* the handle itself */
+    const tn__driver *driver; /* stays the same, whatever is reloaded */
     struct tn__pool *parent;  /* of a replica's pool */
     struct tn__pool *replica; /* under the lock, as what stands below it */
     _Atomic int64_t connect_timeout_ms;
     int64_t opened_ns;
 
-    pthread_mutex_t lock;   /* everything below; never held over I/O */
-    pthread_cond_t changed; /* whatever somebody may wait for in close, suspend, reload */
-    tn__source *source;     /* of connections that are made from now on */
+    pthread_mutex_t lock; /* everything below; never held over I/O */
+    tn__queue watchers;   /* who waits for a change of the pool: close, suspend, reload */
+    tn__source *source;   /* of connections that are made from now on */
     tn__conn *lists[TN__SLOTS];
     uint32_t n[TN__SLOTS];
     tn__queue queue;
-    tn__order *orders; /* connecting on threads of their own */
     tn__gate gate;
+    bool gate_unlogged; /* upkeep writes the log: that is not for under the lock */
     uint32_t max;
     uint32_t min;            /* kept open; 0 until the client is open */
     uint32_t min_wanted;     /* by the configuration */
@@ -75,11 +74,14 @@ typedef struct tn__pool {
     int64_t max_lifetime_ns; /* 0: never; each connection a little less */
     int64_t leak_ns;         /* 0: never */
     int64_t suspect_ns;      /* who was used last before then is asked before it is used again */
+    int64_t demoted_ns;      /* who was made before then may be of a server that takes no writes */
     bool suspended;
+    bool reloading;
     bool closing;             /* no new work */
     bool closed;              /* the handle is gone: freed with the last that is left */
     uint32_t pins;            /* threads that are within and give up the lock meanwhile */
     bool kept;                /* never freed: handles of the shared client may be in use anywhere */
+    bool shut_down;           /* by tn_db_shutdown(): freed later than it could be */
     bool over;                /* nothing is left of it but memory */
     struct tn__pool *retired; /* the one that was kept before */
     struct tn__pool *replicas; /* all there ever were, by retired: freed with this one */
@@ -88,7 +90,7 @@ typedef struct tn__pool {
     pthread_cond_t upkeep_wake;
     int64_t upkeep_due_ns; /* when it wakes next */
     bool upkeep_runs;
-    bool upkeep_stop;
+    bool upkeep_stop; /* by whoever joins it */
 
     tn_error last_connect_error; /* status TN_OK: the last connect went well */
     uint64_t acquires;
@@ -112,19 +114,23 @@ void tn__pool_configure(tn__pool *pool, const tn_config *config);
  * does not bound it, and the first failure is returned. */
 tn_status tn__pool_connect(tn__pool *pool, int64_t deadline_ns, tn_error *err);
 
+/* life.c: a thread is within that is seen by nothing else: the pool is not freed meanwhile. */
+void tn__pool_pin(tn__pool *pool);
+void tn__pool_unpin(tn__pool *pool);
+
 /* close.c. No new work; idle connections are closed. Frees the pool when nothing is lent (TN_OK),
  * else the last release does (TN_MISUSE with a report). */
 tn_status tn__pool_close(tn__pool *pool, tn_error *err);
 /* The same, waiting and cancelling, as tn_db_shutdown() says. */
 tn_status tn__pool_shutdown(tn__pool *pool, int64_t timeout_ms, tn_error *err);
+/* TN_SHUTDOWN, with its text. */
+tn_status tn__shutting_down(tn_error *err);
 /* Under the lock, which is given up: frees a closed pool that nobody uses any more. */
 void tn__pool_unlock_and_free(tn__pool *pool);
 
-/* Read-only transactions go there from now on. The pool owns it, beside the ones before. */
-void tn__pool_adopt_replica(tn__pool *pool, tn__pool *replica);
-
-/* reload.c. Takes ownership of the source's reference. */
-void tn__pool_replace_source(tn__pool *pool, tn__source *source, const tn_config *config);
+/* Read-only transactions go there from now on. The pool owns it, beside the ones before.
+ * TN_SHUTDOWN when the pool is being closed: the replica is the caller's to close still. */
+tn_status tn__pool_adopt_replica(tn__pool *pool, tn__pool *replica);
 
 void tn__pool_stats(tn__pool *pool, tn_pool_stats *ret);
 
@@ -150,11 +156,37 @@ void tn__demand_slot(tn__pool *pool);
 bool tn__may_come_back(const tn_error *err);
 /* Ends the attempts that are under way; nothing of them is waited for. */
 void tn__demand_abort(tn__pool *pool);
+/* When the next attempt is due after one that failed; TN_NO_DEADLINE: none is wanted. */
+int64_t tn__demand_due(const tn__pool *pool);
+/* Connects on this thread with a slot that was reserved, the lock given up meanwhile: the
+ * connection is OPENING still, or the slot is free. */
+tn_status tn__demand_here(tn__pool *pool, int64_t deadline_ns, tn__conn **ret, tn_error *err);
 /* Keeps what a connect ended with; err NULL: well. */
 void tn__demand_note(tn__pool *pool, const tn_error *err);
 
+/* changes.c: until the pool changed: true, or until the deadline: false. By the application's wait
+ * where there is one. */
+bool tn__pool_await(tn__pool *pool, int64_t deadline_ns);
+void tn__pool_changed(tn__pool *pool);
+
+/* check.c */
+typedef enum tn__check {
+    TN__CHECK_NOTHING = 0,
+    TN__CHECK_LOCAL, /* what has come from the server by now */
+    TN__CHECK_PING,
+    TN__CHECK_NO_MORE
+} tn__check;
+/* How long it may live: each a little less than the limit, so that connections which were made
+ * together do not all end together. TN_NO_DEADLINE: for ever. */
+int64_t tn__check_end_ns(const tn__pool *pool, const tn__conn *conn);
+/* What has to be done before an idle one is used, and why it is closed if that fails. */
+tn__check tn__check_for(const tn__pool *pool, const tn__conn *conn, int64_t now_ns,
+                        tn__why *ret_why);
+/* Does it. Not under the lock. */
+bool tn__check_passes(tn__pool *pool, tn__conn *conn, tn__check what, int64_t deadline_ns,
+                      tn__why *ret_why);
+
 /* pool.c */
-bool tn__pool_too_old(const tn__pool *pool, const tn__conn *conn, int64_t now_ns);
 /* Gives what is idle to those who wait. */
 void tn__pool_serve(tn__pool *pool);
 

@@ -28,20 +28,25 @@ bool tn__cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline
     return pthread_cond_timedwait(cond, lock, &until) != ETIMEDOUT;
 }
 
-tn_status tn__waiter_init(tn__waiter *waiter, tn_wait_fn *wait, tn_error *err)
+tn_status tn__waiter_init(tn__waiter *waiter, const tn__source *source, tn_error *err)
 {
-    waiter->fd = wait ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
-    if (wait && waiter->fd < 0)
+    waiter->fd = -1;
+    waiter->wait = tn__host_wait_here(source->wait);
+    waiter->wait_arg = source->wait_arg;
+    if (!waiter->wait) {
+        tn__cond_init(&waiter->ready);
+        return TN_OK;
+    }
+    waiter->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (waiter->fd < 0)
         return tn_error_set(err, TN_RESOURCE, NULL,
                             "no descriptor is left to wait for a connection with");
-    if (!wait)
-        tn__cond_init(&waiter->ready);
     return TN_OK;
 }
 
 void tn__waiter_finish(tn__waiter *waiter)
 {
-    if (waiter->fd >= 0)
+    if (waiter->wait)
         close(waiter->fd);
     else
         pthread_cond_destroy(&waiter->ready);
@@ -85,7 +90,7 @@ static void wake(tn__queue *queue, tn__waiter *waiter)
 
     tn__queue_remove(queue, waiter);
     waiter->done = true;
-    if (waiter->fd < 0)
+    if (!waiter->wait)
         pthread_cond_signal(&waiter->ready);
     else if (write(waiter->fd, &one, sizeof(one)) < 0) {
         /* The counter cannot be full: this is the only write. */
@@ -100,6 +105,10 @@ bool tn__queue_hand(tn__queue *queue, tn__conn *conn)
         return false;
     waiter->conn = conn;
     waiter->may_open = conn == NULL;
+    if (conn) {
+        conn->lease.thread = waiter->thread;
+        conn->lease.site = waiter->site;
+    }
     wake(queue, waiter);
     return true;
 }
@@ -118,24 +127,21 @@ void tn__queue_fail_all(tn__queue *queue, const tn_error *why)
         tn__queue_fail(queue, queue->first, why);
 }
 
-/* A wait that fails, or comes back early, is a look at what there is. */
-static bool sleep_by_descriptor(tn__waiter *waiter, pthread_mutex_t *lock, const tn__source *source,
-                                int64_t deadline_ns)
+/* What comes back early is a look at what there is, as long as there is time. */
+static bool sleep_by_descriptor(tn__waiter *waiter, pthread_mutex_t *lock, int64_t deadline_ns)
 {
-    tn_wait_result result;
-
     pthread_mutex_unlock(lock);
-    result = source->wait(source->wait_arg, waiter->fd, -1, TN_WAIT_READ, deadline_ns);
+    tn_wait_result result = waiter->wait(waiter->wait_arg, waiter->fd, -1, TN_WAIT_READ,
+                                         deadline_ns);
     pthread_mutex_lock(lock);
-    return result != TN_WAIT_TIMEOUT && result != TN_WAIT_FAILED;
+    return result != TN_WAIT_TIMEOUT && result != TN_WAIT_FAILED && tn__now_ns() < deadline_ns;
 }
 
-bool tn__waiter_sleep(tn__waiter *waiter, pthread_mutex_t *lock, const tn__source *source,
-                      int64_t deadline_ns)
+bool tn__waiter_sleep(tn__waiter *waiter, pthread_mutex_t *lock, int64_t deadline_ns)
 {
     while (!waiter->done) {
-        bool going_on = waiter->fd >= 0 ? sleep_by_descriptor(waiter, lock, source, deadline_ns)
-                                        : tn__cond_wait(&waiter->ready, lock, deadline_ns);
+        bool going_on = waiter->wait ? sleep_by_descriptor(waiter, lock, deadline_ns)
+                                     : tn__cond_wait(&waiter->ready, lock, deadline_ns);
         if (!going_on && !waiter->done)
             return false;
     }

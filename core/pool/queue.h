@@ -20,9 +20,13 @@ typedef struct tn__waiter {
     bool done;
     tn_error *why; /* its owner's, filled when it is failed */
     tn_status status;
+    int64_t thread; /* what is written into the lease of what it gets */
+    tn__site site;
 
+    tn_wait_fn *wait; /* the application's; NULL: the condition is used */
+    void *wait_arg;
+    int fd;
     pthread_cond_t ready;
-    int fd; /* -1: the condition is used */
     struct tn__waiter *next;
 } tn__waiter;
 
@@ -32,8 +36,8 @@ typedef struct tn__queue {
     uint32_t count;
 } tn__queue;
 
-/* wait: the application's, or NULL. */
-tn_status tn__waiter_init(tn__waiter *waiter, tn_wait_fn *wait, tn_error *err);
+/* How the source says, as far as this thread is the application's. TN_RESOURCE: no descriptor. */
+tn_status tn__waiter_init(tn__waiter *waiter, const tn__source *source, tn_error *err);
 void tn__waiter_finish(tn__waiter *waiter);
 
 /* front: before all others, for one whose turn it was already. */
@@ -48,8 +52,7 @@ void tn__queue_fail(tn__queue *queue, tn__waiter *waiter, const tn_error *why);
 void tn__queue_fail_all(tn__queue *queue, const tn_error *why);
 
 /* Until woken: true, or until the deadline: false. The lock is given up meanwhile. */
-bool tn__waiter_sleep(tn__waiter *waiter, pthread_mutex_t *lock, const tn__source *source,
-                      int64_t deadline_ns);
+bool tn__waiter_sleep(tn__waiter *waiter, pthread_mutex_t *lock, int64_t deadline_ns);
 
 /* A condition that waits by the monotonic clock. */
 void tn__cond_init(pthread_cond_t *cond);

@@ -9,7 +9,7 @@ tn__provider *tn__replica_reader(tn__provider *provider)
     tn__pool *pool = (tn__pool *)provider;
 
     pthread_mutex_lock(&pool->lock);
-    tn__pool *replica = pool->replica;
+    tn__pool *replica = pool->closing || pool->suspended ? NULL : pool->replica;
     pthread_mutex_unlock(&pool->lock);
     if (!replica)
         return NULL;

@@ -72,7 +72,9 @@ tn_status tn_commit_outcome(tn_db *client, const char *transaction, int64_t time
     if (!tn__pool_of(client)->driver->txn.outcome)
         return tn_error_set(err, TN_UNSUPPORTED, "0A000",
                             "tn_commit_outcome: the driver cannot tell of a commit");
-    *ret = tn__resolve(client->provider, tn_str_from(transaction),
-                       tn__deadline_after_ms(tn__now_ns(), timeout_ms));
+    int64_t deadline = tn__deadline_after_ms(tn__now_ns(), timeout_ms);
+    tn__pool_pin(tn__pool_of(client));
+    *ret = tn__resolve(client->provider, tn_str_from(transaction), deadline);
+    tn__pool_unpin(tn__pool_of(client));
     return TN_OK;
 }

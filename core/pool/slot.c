@@ -5,14 +5,14 @@
 #include "base/clock.h"
 #include "pool/pool.h"
 
-static bool listed(tn__slot slot)
+static bool listed(const tn__conn *conn, tn__slot slot)
 {
-    return slot == TN__SLOT_IDLE || slot == TN__SLOT_LENT;
+    return conn && (slot == TN__SLOT_OPENING || slot == TN__SLOT_IDLE || slot == TN__SLOT_LENT);
 }
 
 void tn__slot_move(tn__pool *pool, tn__conn *conn, tn__slot from, tn__slot to)
 {
-    if (listed(from)) {
+    if (listed(conn, from)) {
         *(conn->prev ? &conn->prev->next : &pool->lists[from]) = conn->next;
         if (conn->next)
             conn->next->prev = conn->prev;
@@ -22,7 +22,7 @@ void tn__slot_move(tn__pool *pool, tn__conn *conn, tn__slot from, tn__slot to)
         pool->n[from]--;
     if (to != TN__SLOT_NONE)
         pool->n[to]++;
-    if (listed(to)) {
+    if (listed(conn, to)) {
         conn->prev = NULL;
         conn->next = pool->lists[to];
         if (conn->next)
@@ -37,7 +37,8 @@ uint32_t tn__slot_total(const tn__pool *pool)
            pool->n[TN__SLOT_CLOSING];
 }
 
-/* Who holds it is written down by the borrower itself (pool.c): here it may be another's thread. */
+/* Who holds it is written down by the borrower (pool.c), or by the hand-over (queue.c): here it may
+ * be another's thread. */
 void tn__slot_lend(tn__pool *pool, tn__conn *conn, tn__slot from, int64_t now_ns)
 {
     if (from != TN__SLOT_LENT)

@@ -27,7 +27,7 @@ void tn__upkeep_by(tn__pool *pool, int64_t due_ns)
 
 static bool is_expired(const tn__pool *pool, const tn__conn *conn, int64_t now, tn__why *ret_why)
 {
-    if (tn__pool_too_old(pool, conn, now) || conn->source != pool->source) {
+    if (now > tn__check_end_ns(pool, conn) || conn->source != pool->source) {
         *ret_why = conn->source != pool->source ? TN__WHY_REPLACED : TN__WHY_LIFETIME;
         return true;
     }
@@ -45,8 +45,7 @@ static int64_t next_expiry(const tn__pool *pool)
     for (const tn__conn *conn = pool->lists[TN__SLOT_IDLE]; conn; conn = conn->next) {
         if (pool->idle_timeout_ns && tn__slot_total(pool) > pool->min)
             due = tn__deadline_min(due, conn->idle_since_ns + pool->idle_timeout_ns);
-        if (pool->max_lifetime_ns)
-            due = tn__deadline_min(due, conn->created_ns + pool->max_lifetime_ns);
+        due = tn__deadline_min(due, tn__check_end_ns(pool, conn));
     }
     /* What is due is looked at again soon, not without end: somebody may hold it. */
     return due == TN_NO_DEADLINE ? due : due + TN__NS_PER_MS;
@@ -57,23 +56,21 @@ static int64_t next_expiry(const tn__pool *pool)
 /* Where connecting waits for nobody, it is done here. */
 static int64_t fill_here(tn__pool *pool)
 {
-    tn_error why = TN_ERROR_INIT;
-    tn__conn *conn = NULL;
-
     while (!pool->closing && !pool->suspended && tn__slot_total(pool) < pool->min) {
         int64_t deadline = tn__deadline_after_ms(tn__now_ns(),
                                                  tn__relaxed(&pool->connect_timeout_ms));
-        tn__source *source = tn__source_ref(pool->source);
+        tn_error why = TN_ERROR_INIT;
+        tn__conn *conn = NULL;
         tn__slot_move(pool, NULL, TN__SLOT_NONE, TN__SLOT_OPENING);
-        pthread_mutex_unlock(&pool->lock);
-        tn_status status = tn__conn_open(source, deadline, &conn, &why);
-        tn__source_unref(source);
-        pthread_mutex_lock(&pool->lock);
-        tn__demand_note(pool, status == TN_OK ? NULL : &why);
-        if (status != TN_OK) {
-            tn__slot_move(pool, NULL, TN__SLOT_OPENING, TN__SLOT_NONE);
-            tn__log(TN_LOG_WARN, "pool", "keeping %u connections open failed: %s", pool->min,
+        if (tn__demand_here(pool, deadline, &conn, &why) != TN_OK) {
+            uint32_t min = pool->min;
+            pool->upkeep_due_ns = TN_NO_DEADLINE; /* what is missing is known */
+            if (pool->closing)
+                return TN_NO_DEADLINE;
+            pthread_mutex_unlock(&pool->lock);
+            tn__log(TN_LOG_WARN, "pool", "keeping %u connections open failed: %s", min,
                     why.message);
+            pthread_mutex_lock(&pool->lock);
             return tn__now_ns() + WARM_PAUSE_MS * TN__NS_PER_MS;
         }
         tn__slot_move(pool, conn, TN__SLOT_OPENING, TN__SLOT_IDLE);
@@ -137,12 +134,23 @@ static int64_t report_leaks(tn__pool *pool, int64_t now)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-static int64_t gate_due(const tn__pool *pool)
+/* How connecting goes, when it goes wrong. */
+static void report_failure(tn__pool *pool)
 {
-    bool needed = pool->queue.first || tn__slot_total(pool) < pool->min;
+    char message[sizeof(pool->last_connect_error.message)];
+    uint32_t failures = pool->gate.failures;
+    int64_t pause = pool->gate.retry_at_ns - pool->gate.failed_ns;
 
-    return pool->gate.failures && needed && !pool->n[TN__SLOT_OPENING] ? pool->gate.retry_at_ns
-                                                                       : TN_NO_DEADLINE;
+    if (!pool->gate_unlogged)
+        return;
+    pool->gate_unlogged = false;
+    if (!failures || !tn__log_wanted(TN_LOG_WARN))
+        return;
+    snprintf(message, sizeof(message), "%s", pool->last_connect_error.message);
+    pthread_mutex_unlock(&pool->lock);
+    tn__log(TN_LOG_WARN, "pool", "connecting failed (%u in a row), next attempt in %lld ms: %s",
+            failures, (long long)(pause / TN__NS_PER_MS), message);
+    pthread_mutex_lock(&pool->lock);
 }
 
 static void look(tn__pool *pool)
@@ -150,11 +158,12 @@ static void look(tn__pool *pool)
     int64_t now = tn__now_ns(), due;
 
     pool->upkeep_due_ns = TN_NO_DEADLINE;
+    report_failure(pool);
     tn__slot_close_idle(pool, is_expired, now);
     due = fill(pool);
     due = tn__deadline_min(due, report_leaks(pool, now));
     due = tn__deadline_min(due, next_expiry(pool));
-    due = tn__deadline_min(due, gate_due(pool));
+    due = tn__deadline_min(due, tn__demand_due(pool));
     /* Never twice in a millisecond, whatever is wrong with a due time. */
     due = due < now + TN__NS_PER_MS ? now + TN__NS_PER_MS : due;
     pool->upkeep_due_ns = tn__deadline_min(pool->upkeep_due_ns, due);
@@ -164,6 +173,7 @@ static void *run(void *arg)
 {
     tn__pool *pool = arg;
 
+    tn__host_own_thread();
     pthread_mutex_lock(&pool->lock);
     while (!pool->upkeep_stop) {
         if (pool->upkeep_due_ns > tn__now_ns())
@@ -186,17 +196,21 @@ tn_status tn__upkeep_start(tn__pool *pool, tn_error *err)
     return TN_OK;
 }
 
+/* Whoever comes second waits for the first. */
 void tn__upkeep_end(tn__pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    bool runs = pool->upkeep_runs;
+    bool mine = pool->upkeep_runs && !pool->upkeep_stop;
     pool->upkeep_stop = true;
     pthread_cond_signal(&pool->upkeep_wake);
+    while (!mine && pool->upkeep_runs && tn__pool_await(pool, TN_NO_DEADLINE))
+        continue;
     pthread_mutex_unlock(&pool->lock);
-    if (!runs)
+    if (!mine)
         return;
     pthread_join(pool->upkeep, NULL);
     pthread_mutex_lock(&pool->lock);
     pool->upkeep_runs = false;
+    tn__pool_changed(pool);
     pthread_mutex_unlock(&pool->lock);
 }

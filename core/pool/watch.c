@@ -9,11 +9,13 @@
 #include "observe/log.h"
 #include "pool/connector.h"
 #include "pool/pool.h"
+#include "session/fork.h"
 
 enum { INTERVAL_LEAST_MS = 10 };
 
 struct tn_watch {
     tn_db *client;
+    unsigned fork_generation; /* a child of fork has the memory and not the thread */
     tn_watch_options options;
     tn_watch_fn *fn;
     void *arg;
@@ -63,6 +65,7 @@ static void *look_again_and_again(void *arg)
 {
     tn_watch *watch = arg;
 
+    tn__host_own_thread();
     pthread_mutex_lock(&watch->lock);
     while (!watch->stop) {
         pthread_mutex_unlock(&watch->lock);
@@ -105,9 +108,7 @@ tn_status tn_health_watch(tn_db *client, const tn_watch_options *options, tn_wat
 {
     static const tn_watch_options defaults = TN_WATCH_OPTIONS_INIT;
 
-    tn_status status = tn__db_check(client, err);
-    if (status == TN_OK && client->kind != TN__DB_CLIENT)
-        status = tn_error_set(err, TN_MISUSE, NULL, "tn_health_watch: the handle is not a client");
+    tn_status status = tn__db_check_client(client, "tn_health_watch", err);
     if (status == TN_OK)
         status = check_options(options ? options : &defaults, err);
     if (status != TN_OK)
@@ -116,6 +117,7 @@ tn_status tn_health_watch(tn_db *client, const tn_watch_options *options, tn_wat
     if (!watch)
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
     watch->client = client;
+    watch->fork_generation = tn__fork_watch();
     watch->options = options ? *options : defaults;
     watch->fn = fn;
     watch->arg = arg;
@@ -131,8 +133,18 @@ tn_status tn_health_watch(tn_db *client, const tn_watch_options *options, tn_wat
     return TN_OK;
 }
 
+static bool is_ours(const tn_watch *watch)
+{
+    return watch->fork_generation == tn__fork_generation();
+}
+
 bool tn_health_watch_state(tn_watch *watch, tn_health *ret_health)
 {
+    if (!is_ours(watch)) {
+        if (ret_health)
+            *ret_health = (tn_health){.error = {.status = TN_FORKED}};
+        return false;
+    }
     pthread_mutex_lock(&watch->lock);
     bool up = watch->up;
     if (ret_health)
@@ -143,7 +155,7 @@ bool tn_health_watch_state(tn_watch *watch, tn_health *ret_health)
 
 void tn_health_watch_stop(tn_watch *watch)
 {
-    if (!watch)
+    if (!watch || !is_ours(watch))
         return;
     pthread_mutex_lock(&watch->lock);
     watch->stop = true;

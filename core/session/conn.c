@@ -23,15 +23,12 @@ tn_status tn__conn_new(tn__source *source, tn__conn **ret, tn_error *err)
     return TN_OK;
 }
 
-tn_status tn__conn_connect(tn__conn *conn, bool apart, int64_t deadline_ns, tn_error *err)
+tn_status tn__conn_connect(tn__conn *conn, int64_t deadline_ns, tn_error *err)
 {
-    if (apart)
-        conn->host.wait = NULL;
     tn__host_begin(&conn->host);
     tn_status status = conn->driver->conn.open(conn->source->drv, &conn->host, deadline_ns,
                                                &conn->drv, err);
     tn__host_end(&conn->host);
-    conn->host.wait = conn->source->wait;
     if (status != TN_OK) {
         conn->drv = NULL;
         if (err && err->phase == TN_PHASE_NONE)
@@ -49,7 +46,7 @@ tn_status tn__conn_open(tn__source *source, int64_t deadline_ns, tn__conn **ret,
     tn_status status = tn__conn_new(source, &conn, err);
     if (status != TN_OK)
         return status;
-    status = tn__conn_connect(conn, false, deadline_ns, err);
+    status = tn__conn_connect(conn, deadline_ns, err);
     if (status == TN_OK)
         *ret = conn;
     else
@@ -79,7 +76,7 @@ tn_conn_state tn__conn_state(const tn__conn *conn)
 
 /* A server that was demoted, or a standby that was taken for the primary: another connection may
  * find the right one. Where reading only is what was asked for, it is the statement's fault. */
-static bool takes_no_writes(const tn__conn *conn)
+bool tn__conn_takes_no_writes(const tn__conn *conn)
 {
     tn_conn_info info = {.size = sizeof(info)};
 
@@ -108,7 +105,7 @@ void tn__conn_settle(tn__conn *conn, int64_t grace_ms, tn_error *err)
         conn->discard = true;
     if (!err)
         return;
-    if (err->status == TN_READ_ONLY && !conn->discard && takes_no_writes(conn))
+    if (err->status == TN_READ_ONLY && !conn->discard && tn__conn_takes_no_writes(conn))
         conn->discard = conn->demoted = true;
     if (err->status == TN_CANCELLED && tn__host_stopping(&conn->host))
         err->status = TN_SHUTDOWN;

@@ -57,15 +57,17 @@ typedef struct tn__conn {
 
 /* A connection that is not connected yet; it keeps the source alive. */
 tn_status tn__conn_new(tn__source *source, tn__conn **ret, tn_error *err);
-/* Connects it. apart: on a thread that is not the application's, where its own wait is not used.
- * tn__host_cancel() ends it from another thread. After a failure it is to be closed. */
-tn_status tn__conn_connect(tn__conn *conn, bool apart, int64_t deadline_ns, tn_error *err);
+/* Connects it. tn__host_stop() ends it from another thread, also before it has begun. After a
+ * failure it is to be closed. */
+tn_status tn__conn_connect(tn__conn *conn, int64_t deadline_ns, tn_error *err);
 /* Both. */
 tn_status tn__conn_open(tn__source *source, int64_t deadline_ns, tn__conn **ret, tn_error *err);
 /* No rows may be open on it. NULL is fine. */
 void tn__conn_close(tn__conn *conn);
 
 tn_conn_state tn__conn_state(const tn__conn *conn);
+/* Its server takes no writes, and that is not what was asked for. */
+bool tn__conn_takes_no_writes(const tn__conn *conn);
 
 /*
  * After a failure: a statement that was given up is ended and its answer read, within grace_ms; a

@@ -46,6 +46,15 @@ tn_status tn__db_check(const tn_db *db, tn_error *err)
     return tn_error_set(err, TN_SHUTDOWN, NULL, "the client is being closed");
 }
 
+tn_status tn__db_check_client(const tn_db *db, const char *function, tn_error *err)
+{
+    tn_status status = tn__db_check(db, err);
+
+    if (status == TN_OK && db->kind != TN__DB_CLIENT)
+        return tn_error_set(err, TN_MISUSE, NULL, "%s: the handle is not a client", function);
+    return status;
+}
+
 tn_status tn__db_enter(tn_db *db, tn_error *err)
 {
 #ifndef NDEBUG

@@ -62,6 +62,8 @@ struct tn_db {
 tn_status tn__db_check(const tn_db *db, tn_error *err);
 /* The same, but for ending a transaction: a shutdown does not forbid that. */
 tn_status tn__db_check_ending(const tn_db *db, tn_error *err);
+/* tn__db_check(), and it is a client; function is the one that wants one. */
+tn_status tn__db_check_client(const tn_db *db, const char *function, tn_error *err);
 
 /* TN_FORKED in a child of the process that opened the client: its connections are the parent's, and
  * nothing may be said on them, not even good-bye. */

@@ -8,11 +8,9 @@
 
 tn_status tn_acquire(tn_db *client, tn_db **ret_session, tn_error *err)
 {
-    tn_status status = tn__db_check(client, err);
+    tn_status status = tn__db_check_client(client, "tn_acquire", err);
     if (status != TN_OK)
         return status;
-    if (client->kind != TN__DB_CLIENT)
-        return tn_error_set(err, TN_MISUSE, NULL, "tn_acquire: the handle is not a client");
 
     tn_db *session = calloc(1, sizeof(*session));
     if (!session)

@@ -15,6 +15,7 @@
 
 typedef struct tn__source {
     atomic_uint refs;
+    atomic_uint stuck; /* attempts to connect that nobody waits for any more */
     const tn__driver *driver;
     tn_driver_source *drv;
     char *url;        /* redacted */

@@ -100,6 +100,29 @@ static void give_connection(tn_db *tx)
     tx->conn = NULL;
 }
 
+/* What was lost at BEGIN did nothing; a replica that is lost is one that is away. */
+static tn_status take_and_start(tn_db *tx, const tn_txn_options *options, tn_error *err)
+{
+    tn_status status = take_connection(tx, options->read_only, err);
+    tn_error why; /* large, and only filled on failure */
+
+    why.status = TN_OK;
+    if (status == TN_OK)
+        status = start(tx, options, &why);
+    if (status != TN_OK && tx->conn && tx->conn->discard && tx->provider != tx->parent->provider) {
+        give_connection(tx);
+        tx->provider = tx->parent->provider;
+        status = take_connection(tx, false, err);
+        if (status == TN_OK)
+            status = start(tx, options, &why);
+    }
+    if (status == TN_LOST)
+        why.outcome = TN_OUTCOME_NOT_APPLIED;
+    if (status != TN_OK && tx->conn && err)
+        *err = why;
+    return status;
+}
+
 static const tn_txn_options defaults = TN_TXN_OPTIONS_INIT;
 
 /* The handle's deadline, cut by that of the options. */
@@ -126,9 +149,7 @@ static tn_status begin(tn_db *db, const tn_txn_options *options, int64_t deadlin
     tx->deadline_ns = deadline_ns;
     if (db->kind != TN__DB_CLIENT)
         tx->timeout_ms = tn__relaxed(&db->timeout_ms);
-    tn_status status = take_connection(tx, options->read_only, err);
-    if (status == TN_OK)
-        status = start(tx, options, err);
+    tn_status status = take_and_start(tx, options, err);
     if (status != TN_OK) {
         give_connection(tx);
         free(tx);

@@ -74,7 +74,8 @@ TN_API TN_NODISCARD tn_status tn_health_watch(tn_db *client, const tn_watch_opti
  * (may be NULL) gets the last look. Any thread. */
 TN_API bool tn_health_watch_state(tn_watch *watch, tn_health *ret_health);
 
-/* Ends it and waits for a look that is under way. NULL is fine. */
+/* Ends it and waits for a look that is under way. NULL is fine. A child of fork() has no watch: its
+ * parent's is down there, and stopping it does nothing. */
 TN_API void tn_health_watch_stop(tn_watch *watch);
 
 TN_END_DECLS

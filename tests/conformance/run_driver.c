@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "suite.h"
+#include "through_fault.h"
 
 /* A run on a driver that knows SQL and ran fewer cases than this has lost some on the way. */
 #define LEAST_CASES 100
@@ -22,6 +23,7 @@ static int usage(FILE *out, int code)
 {
     fputs("usage: tenon-conformance [URL] [--env NAME] [--list] [--only PATTERN] "
           "[--answers NAME]\n"
+          "                         [--through-fault]\n"
           "\n"
           "Runs tenon's conformance cases on the database of URL and reports in TAP. Tables are\n"
           "made under names of the run's own and dropped again.\n"
@@ -31,7 +33,8 @@ static int usage(FILE *out, int code)
           "  --list           print the names of the cases and stop\n"
           "  --only PATTERN   run only cases whose name matches, such as 'types/*'\n"
           "  --answers NAME   answers declared for sqlite, postgresql, template or generic;\n"
-          "                   the driver's own by default\n",
+          "                   the driver's own by default\n"
+          "  --through-fault  by way of the fault wrapper (tenon/fault.h), without a rule\n",
           out);
     return code;
 }
@@ -62,7 +65,7 @@ static int conclude(const suite_options *options, const suite_result *result)
 typedef struct command {
     suite_options options;
     const char *variable;
-    bool list, help;
+    bool list, help, through_fault;
 } command;
 
 static bool read_arguments(int argc, char **argv, command *ret)
@@ -75,6 +78,8 @@ static bool read_arguments(int argc, char **argv, command *ret)
             ret->list = true;
         } else if (strcmp(word, "--help") == 0) {
             ret->help = true;
+        } else if (strcmp(word, "--through-fault") == 0) {
+            ret->through_fault = true;
         } else if (strcmp(word, "--only") == 0 && value) {
             ret->options.only = argv[++i];
         } else if (strcmp(word, "--env") == 0 && value) {
@@ -119,7 +124,8 @@ int main(int argc, char **argv)
     }
     if (!cmd.options.url)
         return usage(stderr, EXIT_USAGE);
-    if (suite_run(&cmd.options, &result, &err) != TN_OK) {
+    if ((cmd.through_fault && through_fault(&cmd.options, &err) != TN_OK) ||
+        suite_run(&cmd.options, &result, &err) != TN_OK) {
         printf("Bail out! %s\n", err.message);
         tn_error_print(stderr, &err);
         return result.passed + result.failed > 0 ? EXIT_FAILED_CASES : EXIT_NO_DATABASE;

@@ -4,16 +4,20 @@
  * database in memory; with --postgresql, the same cases run on a server (see scratch.h).
  *
  * Each case works in a transaction that is rolled back when it ends: none sees what another did,
- * and the store's own transactions become savepoints in it.
+ * and the store's own transactions become savepoints in it. The last one is about a connection that
+ * breaks, which only a client of its own can have.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+
+#include <tenon/fault.h>
 
 #include "schema.h"
 #include "scratch.h"
@@ -206,6 +210,44 @@ static void removing_a_user_removes_what_is_theirs(void **state)
     assert_int_equal(count(db, "select count(*) from pages"), 0);
 }
 
+/* A client on the same database by way of the driver that lets things go wrong. */
+static tn_db *open_faulty(tn_fault **ret_fault)
+{
+    const char *url = getenv("DATABASE_URL");
+    tn_error err = TN_ERROR_INIT;
+    char scheme[32], faulty[1024];
+    snprintf(scheme, sizeof(scheme), "%.*s", (int)strcspn(url, ":"), url);
+    snprintf(faulty, sizeof(faulty), "fault+%s", url);
+    assert_ok(tn_fault_wrap(scheme, ret_fault, &err), &err);
+    tn_db *db = tn_open_url(faulty, &err);
+    assert_ok(err.status, &err);
+    return db;
+}
+
+static void a_connection_that_breaks_leaves_no_half_registration(void **state)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_fault *fault;
+    bool removed;
+    (void)state;
+    tn_db *db = open_faulty(&fault);
+    assert_ok(schema_create(db, &err), &err);
+
+    tn_fault_rule rule = TN_FAULT_RULE_INIT;
+    rule.at = TN_FAULT_AT_EXECUTE;
+    rule.sql = "into pages";
+    rule.effect = TN_FAULT_LOST;
+    assert_ok(tn_fault_add(fault, &rule, &err), &err);
+    assert_int_equal(store_register(db, &ada, 1, &err), TN_LOST);
+    assert_int_equal(err.outcome, TN_OUTCOME_NOT_APPLIED);
+    assert_int_equal(count(db, "select count(*) from users"), 0);
+    /* The pool has another connection: trying again is enough. */
+    assert_ok(store_register(db, &ada, 1, &err), &err);
+
+    assert_ok(store_remove_user(db, ada.email, &removed, &err), &err);
+    assert_ok(tn_db_close(db, &err), &err);
+}
+
 static int create_schema(void **state)
 {
     tn_error err = TN_ERROR_INIT;
@@ -241,6 +283,7 @@ int main(int argc, char **argv)
         case_of(publishing_is_done_once),
         case_of(lists_pages_in_order),
         case_of(removing_a_user_removes_what_is_theirs),
+        cmocka_unit_test(a_connection_that_breaks_leaves_no_half_registration),
     };
     int failed;
 
