@@ -171,7 +171,7 @@ static void a_second_signal_ends_at_once(void **state)
     expect_no_halves();
 }
 
-static void run_tests(int *ret_failed)
+static void test_group(int *ret_failed)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(short_transactions_are_finished, setup),
@@ -199,7 +199,7 @@ int main(int argc, char *argv[])
            test_server_url(&server, "app:" POOL_PASSWORD, "app", NULL, url, sizeof(url)), 1);
     setenv("DB_MAX_CONNECTIONS", "50", 1);
     setenv("DB_LOG_LEVEL", "off", 1);
-    run_tests(&failed);
+    test_group(&failed);
     PQfinish(admin);
     test_server_remove(&server);
     return failed;

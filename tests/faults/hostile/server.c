@@ -30,6 +30,7 @@ typedef struct talk {
     unsigned passwords;
     bool executing; /* since the last Sync */
     bool in_transaction;
+    bool first;
     char nonce[NONCE_MAX];
 } talk;
 
@@ -82,7 +83,8 @@ static bool meet(talk *t)
         if (code == CANCEL_REQUEST)
             return false;
         if (code != SSL_REQUEST && code != GSS_REQUEST)
-            return say(t, t->script->startup, "welcome");
+            return say(t, !t->first && t->script->later ? t->script->later : t->script->startup,
+                       "welcome");
         if (!say(t, code == SSL_REQUEST ? t->script->ssl : NULL, "raw('N')"))
             return false;
     }
@@ -171,6 +173,7 @@ static void *serve(void *arg)
     char type;
 
     t.player.nonce = t.nonce;
+    t.first = peer->first;
     bool go_on = meet(&t);
     while (go_on && receive(peer->fd, &type, 1) && receive_body(&t))
         go_on = answer(&t, type);
@@ -195,7 +198,7 @@ static void take_in(hostile_server *server, int fd)
     if (welcome) {
         struct hostile_peer *peer = &server->peers[n];
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        *peer = (struct hostile_peer){.server = server, .fd = fd};
+        *peer = (struct hostile_peer){.server = server, .fd = fd, .first = n == 0};
         peer->used = pthread_create(&peer->thread, NULL, serve, peer) == 0;
         welcome = peer->used;
     }

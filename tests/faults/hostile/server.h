@@ -12,6 +12,7 @@
 typedef struct hostile_script {
     const char *ssl;         /* in answer to SSLRequest; good: no */
     const char *startup;     /* to the start-up message; good: welcome */
+    const char *later;       /* to the start-up message of all connections but the first */
     const char *password[3]; /* to the first, second and third answer of the client's that follow;
                                 good: welcome */
     const char *describe;    /* to Parse and Describe: one column, int4 */
@@ -29,7 +30,7 @@ struct hostile_peer {
     hostile_server *server;
     pthread_t thread;
     int fd;
-    bool used;
+    bool used, first;
 };
 
 struct hostile_server {
