@@ -75,10 +75,10 @@ bool pool_await_waiting(const tn_db *db, unsigned n)
     return false;
 }
 
-bool pool_await_total(const tn_db *db, unsigned n)
+bool pool_await_idle(const tn_db *db, unsigned n)
 {
     for (int64_t end = pool_now_ms() + AWAIT_MS; pool_now_ms() < end; pool_pause_ms(1))
-        if (pool_stats(db).total == n)
+        if (pool_stats(db).idle == n)
             return true;
     return false;
 }

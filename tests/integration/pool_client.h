@@ -34,9 +34,9 @@ tn_db *pool_open(int port, const char *settings);
 tn_db *pool_try_open(int port, const char *settings, tn_error *err);
 
 tn_pool_stats pool_stats(const tn_db *db);
-/* Until so many callers wait; until so many are open. False after very long. */
+/* Until so many callers wait; until so many are open and free. False after very long. */
 bool pool_await_waiting(const tn_db *db, unsigned n);
-bool pool_await_total(const tn_db *db, unsigned n);
+bool pool_await_idle(const tn_db *db, unsigned n);
 
 /* Nothing is in use, n connections at once work, and the figures agree. */
 void pool_expect_whole(tn_db *db, unsigned n);

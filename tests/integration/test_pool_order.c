@@ -180,6 +180,7 @@ static void nobody_waits_past_his_deadline(void **state)
 
     (void)state;
     tn_db *db = pool_open(server.port, "max_connections=4 min_connections=4 pool_timeout=200");
+    assert_true(pool_await_idle(db, CONNECTIONS));
     for (int i = 0; i < CONNECTIONS; i++)
         expect_ok(tn_acquire(db, &held[i], &err));
     for (int i = 0; i < THREADS; i++) {

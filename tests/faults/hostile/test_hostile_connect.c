@@ -153,6 +153,7 @@ static void in_child(const job *j)
         borrow_another(server.port);
     else
         open_at_once(server.port);
+    hostile_stop(&server);
     _exit(EXIT_SUCCESS); /* with the thread that libpq keeps */
 }
 
