@@ -9,6 +9,7 @@
 #include "config/state.h"
 #include "config/text.h"
 #include "config/url.h"
+#include "observe/component.h"
 
 #define MOST_URL 65536 /* bytes */
 
@@ -51,6 +52,17 @@ static void check_url(tn__buf *out, const tn_option *option, const char *value)
                        option->environment);
 }
 
+static void check_components(tn__buf *out, const tn_option *option, const char *value)
+{
+    uint32_t wanted;
+    tn_str bad;
+
+    if (tn__components_parse(tn_str_from(value), &wanted, &bad))
+        return;
+    put_quoted(out, option, value);
+    tn__buf_printf(out, "has a name that is none of all, %s", tn__component_names);
+}
+
 void tn__config_check_value(tn__buf *out, const tn_option *option, const char *value)
 {
     int64_t number;
@@ -84,6 +96,8 @@ void tn__config_check_value(tn__buf *out, const tn_option *option, const char *v
         else if (has_control(value) || !tn__utf8_valid(value, strlen(value)))
             tn__buf_printf(out, "%s: a control character stands in it, or it is not UTF-8",
                            option->environment);
+        else if (option == &tn__options[TN__OPT_LOG_COMPONENTS])
+            check_components(out, option, value);
         return;
     case TN_OPTION_URL: check_url(out, option, value); return;
     case TN_OPTION_FILE: return;

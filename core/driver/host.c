@@ -226,6 +226,12 @@ static tn_status host_fail(tn_error *err, const tn_diagnostic *theirs)
     return status;
 }
 
+/* Drivers log what the server says. */
+static bool host_log_wanted(tn_log_level level)
+{
+    return tn__log_wanted_in(level, "server");
+}
+
 static void host_log(tn_host_conn *conn, tn_log_level level, const char *component, tn_str text)
 {
     (void)conn;
@@ -239,7 +245,7 @@ const tn_host tn__host = {
     .wait = host_wait,
     .interrupted = host_interrupted,
     .fail = host_fail,
-    .log_wanted = tn__log_wanted,
+    .log_wanted = host_log_wanted,
     .log = host_log,
     .now = tn__now_ns,
 };

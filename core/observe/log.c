@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two atomics and a sink are all the state: reading the level costs one load. The sink is replaced
- * under a lock and copied out before it is called, so that it may log or replace itself.
+ * Level, components and a sink are all the state: a line that the level does not let through costs
+ * one load. The sink is replaced under a lock and copied out before it is called, so that it may
+ * log or replace itself.
  */
 #include "observe/log.h"
 
@@ -12,11 +13,14 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "observe/component.h"
 
 enum { LINE_MAX_BYTES = 2000 };
 
 static atomic_int current_level = TN_LOG_ERROR;
 static atomic_bool level_set_by_application;
+static atomic_uint_least32_t wanted_components = TN__COMPONENTS_ALL;
+static atomic_bool components_set_by_application;
 
 static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
 static tn_log_fn *sink;
@@ -48,16 +52,46 @@ tn_log_level tn_log_get_level(void)
     return (tn_log_level)atomic_load_explicit(&current_level, memory_order_relaxed);
 }
 
-void tn__log_configure(tn_log_level level)
+tn_status tn_log_set_components(const char *components, tn_error *err)
 {
+    uint32_t wanted;
+    tn_str bad;
+
+    if (!tn__components_parse(tn_str_from(components), &wanted, &bad)) {
+        tn_error_set(err, TN_CONFIG, NULL, "\"%.*s\" is no component of the log", (int)bad.len,
+                     bad.ptr ? bad.ptr : "");
+        tn_error_set_hint(err, "all, or some of %s; -name leaves one out", tn__component_names);
+        return TN_CONFIG;
+    }
+    atomic_store_explicit(&components_set_by_application, true, memory_order_relaxed);
+    atomic_store_explicit(&wanted_components, wanted, memory_order_relaxed);
+    return TN_OK;
+}
+
+void tn__log_configure(tn_log_level level, const char *components)
+{
+    uint32_t wanted;
+    tn_str bad;
+
     if (!atomic_load_explicit(&level_set_by_application, memory_order_relaxed))
         atomic_store_explicit(&current_level, (int)level, memory_order_relaxed);
+    if (!atomic_load_explicit(&components_set_by_application, memory_order_relaxed) &&
+        tn__components_parse(tn_str_from(components), &wanted, &bad))
+        atomic_store_explicit(&wanted_components, wanted, memory_order_relaxed);
 }
 
 bool tn__log_wanted(tn_log_level level)
 {
     return level != TN_LOG_OFF &&
            (int)level <= atomic_load_explicit(&current_level, memory_order_relaxed);
+}
+
+bool tn__log_wanted_in(tn_log_level level, const char *component)
+{
+    if (!tn__log_wanted(level))
+        return false;
+    uint32_t wanted = atomic_load_explicit(&wanted_components, memory_order_relaxed);
+    return wanted == TN__COMPONENTS_ALL || (wanted & tn__component_bit(component));
 }
 
 /* The bytes of the character at p: 0 when they are not UTF-8. */
@@ -107,7 +141,7 @@ void tn__log_text(tn_log_level level, const char *component, tn_str text)
 
     if (level > TN_LOG_DEBUG)
         level = TN_LOG_DEBUG;
-    if (!tn__log_wanted(level))
+    if (!tn__log_wanted_in(level, component))
         return;
     size_t len = escape(text, line, sizeof(line));
     pthread_mutex_lock(&sink_lock);
@@ -125,7 +159,7 @@ void tn__log(tn_log_level level, const char *component, const char *format, ...)
     char text[LINE_MAX_BYTES];
     va_list args;
 
-    if (!tn__log_wanted(level))
+    if (!tn__log_wanted_in(level, component))
         return;
     va_start(args, format);
     int len = vsnprintf(text, sizeof(text), format, args);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "config/observe.h"
 #include "pool/borrow.h"
 #include "pool/replica.h"
 #include "pool/resolve.h"
@@ -43,6 +44,7 @@ void tn__pool_configure(tn__pool *pool, const tn_config *config)
     pool->idle_timeout_ns = tn__config_number(config, TN__OPT_IDLE_TIMEOUT) * TN__NS_PER_MS;
     pool->max_lifetime_ns = tn__config_number(config, TN__OPT_MAX_LIFETIME) * TN__NS_PER_MS;
     pool->leak_ns = tn__config_number(config, TN__OPT_LEAK_TIMEOUT) * TN__NS_PER_MS;
+    tn__observe_configure(&provider->observe, config, pool->source->url);
 }
 
 tn_status tn__pool_new(tn__source *source, const tn_config *config, tn__pool **ret, tn_error *err)
@@ -60,6 +62,7 @@ tn_status tn__pool_new(tn__source *source, const tn_config *config, tn__pool **r
         .pause = pool_pause,
         .fork_generation = tn__fork_watch(),
     };
+    pool->provider.family = pool;
     pool->client.magic = TN__DB_MAGIC;
     pool->client.kind = TN__DB_CLIENT;
     pool->client.provider = &pool->provider;
@@ -166,6 +169,7 @@ tn_status tn__pool_adopt_replica(tn__pool *pool, tn__pool *replica)
     bool wanted = !pool->closing;
     if (wanted) {
         replica->parent = pool;
+        replica->provider.family = pool;
         pool->pins++;
         replica->retired = pool->replicas;
         pool->replicas = replica;

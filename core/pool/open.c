@@ -11,9 +11,11 @@
 #include "base/relaxed.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "config/observe.h"
 #include "config/url.h"
 #include "driver/registry.h"
 #include "observe/log.h"
+#include "observe/trace.h"
 #include "pool/open.h"
 
 enum { OPTIONS_MAX = 64 };
@@ -210,6 +212,19 @@ static bool is_worth_another_try(const tn_error *err)
     return err->status == TN_UNAVAILABLE && tn__may_come_back(err);
 }
 
+static void trace_retry(tn__pool *pool, uint32_t attempt, const tn_error *why)
+{
+    if (!tn__trace_wanted(TN_TRACE_RETRY))
+        return;
+    tn_trace_event event = {.kind = TN_TRACE_RETRY,
+                            .driver = pool->driver->name,
+                            .url = pool->source->url, /* nobody else has the pool yet */
+                            .what = "connect",
+                            .error = why,
+                            .attempt = attempt};
+    tn__trace_moment(&event);
+}
+
 /* Fails fast on what will not get better by itself; one connection is made now, and kept. */
 static tn_status first_connection(tn__pool *pool, uint32_t retries, tn_error *err)
 {
@@ -228,6 +243,7 @@ static tn_status first_connection(tn__pool *pool, uint32_t retries, tn_error *er
         }
         tn__log(TN_LOG_WARN, "pool", "connecting failed, next attempt (%u of %u) in %lld ms: %s",
                 number + 1, retries, (long long)(pause / TN__NS_PER_MS), why.message);
+        trace_retry(pool, number + 2, &why);
         pool->provider.pause(&pool->provider, pause);
     }
 }
@@ -249,7 +265,7 @@ tn_db *tn_open(const tn_config *config, tn_error *err)
         tn_error_set(err, TN_MISUSE, NULL, "tn_open: the configuration is NULL");
         return NULL;
     }
-    tn__log_configure(tn__config_log_level(config));
+    tn__observe_log(config);
     if (new_pool(config, &pool, err) != TN_OK)
         return NULL;
     if (first_connection(pool, (uint32_t)tn__config_number(config, TN__OPT_CONNECT_RETRIES), err) !=

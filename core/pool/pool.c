@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/relaxed.h"
+#include "observe/trace.h"
 #include "pool/holders.h"
 
 enum { RESET_MS = 1000 };
@@ -26,6 +27,7 @@ typedef struct wish {
     tn__site site;
     bool once;  /* the first failure to connect is the answer */
     bool front; /* its turn had come already, with a connection that proved to be dead */
+    int64_t *ret_waited_ns; /* gets what was spent in line; may be NULL */
 } wish;
 
 static tn_status give_up(tn__pool *pool, const wish *want, tn_error *err)
@@ -54,8 +56,11 @@ static tn_status wait_in_line(tn__pool *pool, const wish *want, tn__conn **ret, 
         status = waiter.status;
     }
     pool->pins--;
+    int64_t waited = tn__now_ns() - want->now_ns;
     pool->waits++;
-    pool->waited_ns += tn__now_ns() - want->now_ns;
+    pool->waited_ns += waited;
+    if (want->ret_waited_ns)
+        *want->ret_waited_ns = waited;
     tn__waiter_finish(&waiter);
     if (status == TN_OK)
         *ret = waiter.conn;
@@ -152,6 +157,33 @@ static tn_status borrow(tn__pool *pool, wish want, tn__conn **ret, tn_error *err
     }
 }
 
+/* The source is held on: its URL is told of twice. */
+static tn_status borrow_traced(tn__pool *pool, wish want, tn__conn **ret, tn_error *err)
+{
+    int64_t waited = 0;
+    tn_error why = TN_ERROR_INIT;
+    tn__span span;
+
+    pthread_mutex_lock(&pool->lock);
+    tn__source *source = pool->source ? tn__source_ref(pool->source) : NULL;
+    pthread_mutex_unlock(&pool->lock);
+    tn_trace_event event = {.kind = TN_TRACE_ACQUIRE,
+                            .start_ns = want.now_ns,
+                            .driver = pool->driver->name,
+                            .url = source ? source->url : ""};
+    tn__trace_begin(&span, &event);
+    want.ret_waited_ns = &waited;
+    tn_status status = borrow(pool, want, ret, &why);
+    event.worked_ns = waited;
+    event.connection = status == TN_OK ? (*ret)->number : 0;
+    event.error = status == TN_OK ? NULL : &why;
+    tn__trace_end(&span, &event);
+    tn__source_unref(source);
+    if (status != TN_OK && err)
+        *err = why;
+    return status;
+}
+
 tn_status tn__borrow(tn__provider *provider, int64_t deadline_ns, tn__conn **ret, tn_error *err)
 {
     int64_t now = tn__now_ns();
@@ -160,7 +192,9 @@ tn_status tn__borrow(tn__provider *provider, int64_t deadline_ns, tn__conn **ret
                        .deadline_ns = tn__deadline_min(deadline_ns, patience),
                        .site = tn__site_take()};
 
-    return borrow(pool_of(provider), want, ret, err);
+    return TN_UNLIKELY(tn__trace_wanted(TN_TRACE_ACQUIRE))
+               ? borrow_traced(pool_of(provider), want, ret, err)
+               : borrow(pool_of(provider), want, ret, err);
 }
 
 tn_status tn__pool_connect(tn__pool *pool, int64_t deadline_ns, tn_error *err)

@@ -100,9 +100,8 @@ typedef struct tn__pool {
     uint64_t created;
     uint64_t connect_failures;
     uint64_t destroyed[TN__WHYS];
-    uint64_t leaks;      /* reported */
-    uint64_t cache_hits; /* of connections that are closed by now */
-    uint64_t cache_misses;
+    uint64_t leaks;        /* reported */
+    tn_statistics counted; /* by connections that are closed by now */
 } tn__pool;
 
 /* Takes ownership of the source's reference on success. No connection is opened. */
@@ -132,6 +131,7 @@ void tn__pool_unlock_and_free(tn__pool *pool);
  * TN_SHUTDOWN when the pool is being closed: the replica is the caller's to close still. */
 tn_status tn__pool_adopt_replica(tn__pool *pool, tn__pool *replica);
 
+/* stats.c */
 void tn__pool_stats(tn__pool *pool, tn_pool_stats *ret);
 
 /* ---- shared by the files of this room, under the lock ---------------------------------------- */

@@ -51,15 +51,30 @@ void tn__slot_lend(tn__pool *pool, tn__conn *conn, tn__slot from, int64_t now_ns
         tn__upkeep_by(pool, now_ns + pool->leak_ns);
 }
 
+/* One that is given up, not one whose time has come. */
+static void trace_discard(const tn__conn *conn, tn__why why)
+{
+    if (why == TN__WHY_IDLE || why == TN__WHY_LIFETIME || why == TN__WHY_REPLACED ||
+        why == TN__WHY_SHUTDOWN || !tn__trace_wanted(TN_TRACE_DISCARD))
+        return;
+    tn_trace_event event = {.kind = TN_TRACE_DISCARD,
+                            .driver = conn->driver->name,
+                            .url = conn->source->url,
+                            .what = tn__closed_word((tn_closed)why),
+                            .connection = conn->number};
+    tn__trace_moment(&event);
+}
+
 void tn__slot_close(tn__pool *pool, tn__conn *conn, tn__why why)
 {
-    uint64_t hits = conn->cache.hits, misses = conn->cache.misses;
+    tn_statistics counted = TN_STATISTICS_INIT;
 
+    trace_discard(conn, why);
+    tn__conn_add_stats(conn, &counted);
     tn__conn_close(conn);
     pthread_mutex_lock(&pool->lock);
     pool->destroyed[why]++;
-    pool->cache_hits += hits;
-    pool->cache_misses += misses;
+    tn__stats_merge(&pool->counted, &counted);
     tn__slot_move(pool, NULL, TN__SLOT_CLOSING, TN__SLOT_NONE);
     tn__demand_slot(pool);
     tn__pool_unlock_and_free(pool);

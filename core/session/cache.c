@@ -56,30 +56,31 @@ tn__cached *tn__cache_find(tn__cache *cache, const char *text, size_t len, uint6
             link_newest(cache, entry);
         }
         entry->refs++;
-        cache->hits++;
+        tn__count(&cache->hits, 1);
         return entry;
     }
-    cache->misses++;
+    tn__count(&cache->misses, 1);
     return NULL;
 }
 
-tn__cached *tn__cached_new(const char *text, size_t len, uint64_t hash)
+tn__cached *tn__cached_new(tn_str text, tn_str suffix, uint64_t hash)
 {
     tn__cached *entry = calloc(1, sizeof(*entry));
 
     if (!entry)
         return NULL;
-    entry->text = malloc(len + 1);
+    entry->text = malloc(text.len + suffix.len + 1);
     if (!entry->text) {
         free(entry);
         return NULL;
     }
-    memcpy(entry->text, text, len);
-    entry->text[len] = '\0';
-    entry->len = len;
+    memcpy(entry->text, text.ptr, text.len);
+    memcpy(entry->text + text.len, suffix.ptr, suffix.len);
+    entry->len = text.len + suffix.len;
+    entry->text[entry->len] = '\0';
     entry->hash = hash;
     entry->refs = 1;
-    entry->word = tn__sql_first_word((tn_str){entry->text, len});
+    entry->word = tn__sql_first_word(text);
     return entry;
 }
 

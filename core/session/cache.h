@@ -15,10 +15,11 @@
 
 #include "base/lexer.h"
 #include "driver/driver.h"
+#include "observe/stats.h"
 
 typedef struct tn__cached {
     char *text;
-    size_t len;
+    size_t len; /* as the driver gets it */
     uint64_t hash;
     tn_driver_stmt *drv;
     tn_stmt_info info;
@@ -39,8 +40,8 @@ typedef struct tn__cache {
     size_t capacity; /* 0: nothing is kept */
     tn__cached *newest;
     tn__cached *oldest;
-    uint64_t hits;
-    uint64_t misses;
+    tn__counter hits; /* written by the connection's thread, read by any */
+    tn__counter misses;
 } tn__cache;
 
 /* false: out of memory. */
@@ -50,9 +51,9 @@ void tn__cache_free(tn__cache *cache);
 
 /* A statement by its text with one more reference, or NULL. */
 tn__cached *tn__cache_find(tn__cache *cache, const char *text, size_t len, uint64_t hash);
-/* A new entry with a copy of the text, one reference, not yet prepared nor listed. NULL: no memory.
- */
-tn__cached *tn__cached_new(const char *text, size_t len, uint64_t hash);
+/* A new entry with a copy of text and suffix (what only the driver sees of it), one reference, not
+ * yet prepared nor listed. NULL: no memory. */
+tn__cached *tn__cached_new(tn_str text, tn_str suffix, uint64_t hash);
 /* Lists a prepared entry, evicting the oldest. */
 void tn__cache_add(tn__cache *cache, tn__cached *entry);
 /* Takes it out of the table: it must not be found again. */

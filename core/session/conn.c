@@ -4,8 +4,11 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "observe/trace.h"
 
 enum { BIND_MEMORY_MAX = 1 << 30 };
+
+static atomic_uint_least64_t last_number;
 
 tn_status tn__conn_new(tn__source *source, tn__conn **ret, tn_error *err)
 {
@@ -17,13 +20,14 @@ tn_status tn__conn_new(tn__source *source, tn__conn **ret, tn_error *err)
     }
     conn->source = tn__source_ref(source);
     conn->driver = source->driver;
+    conn->number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1;
     tn__arena_init(&conn->bind_arena, BIND_MEMORY_MAX);
     tn__host_conn_init(&conn->host, source->wait, source->wait_arg);
     *ret = conn;
     return TN_OK;
 }
 
-tn_status tn__conn_connect(tn__conn *conn, int64_t deadline_ns, tn_error *err)
+static tn_status make(tn__conn *conn, int64_t deadline_ns, tn_error *err)
 {
     tn__host_begin(&conn->host);
     tn_status status = conn->driver->conn.open(conn->source->drv, &conn->host, deadline_ns,
@@ -37,6 +41,30 @@ tn_status tn__conn_connect(tn__conn *conn, int64_t deadline_ns, tn_error *err)
     }
     conn->created_ns = conn->idle_since_ns = tn__now_ns();
     return TN_OK;
+}
+
+static tn_status connect_traced(tn__conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    tn_trace_event event = {.kind = TN_TRACE_CONNECT,
+                            .driver = conn->driver->name,
+                            .url = conn->source->url,
+                            .connection = conn->number};
+    tn_error why = TN_ERROR_INIT;
+    tn__span span;
+
+    tn__trace_begin(&span, &event);
+    tn_status status = make(conn, deadline_ns, &why);
+    event.error = status == TN_OK ? NULL : &why;
+    tn__trace_end(&span, &event);
+    if (status != TN_OK && err)
+        *err = why;
+    return status;
+}
+
+tn_status tn__conn_connect(tn__conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    return TN_UNLIKELY(tn__trace_wanted(TN_TRACE_CONNECT)) ? connect_traced(conn, deadline_ns, err)
+                                                           : make(conn, deadline_ns, err);
 }
 
 tn_status tn__conn_open(tn__source *source, int64_t deadline_ns, tn__conn **ret, tn_error *err)
@@ -126,6 +154,22 @@ bool tn__conn_reset(tn__conn *conn, int64_t deadline_ns)
     return status == TN_OK && tn__conn_state(conn) == TN_CONN_IDLE;
 }
 
+static tn_status prepare_entry(tn__conn *conn, tn__cached *entry, int64_t deadline_ns,
+                               tn_error *err)
+{
+    tn_status status = conn->driver->stmt.prepare(conn->drv, (tn_str){entry->text, entry->len},
+                                                  deadline_ns, &entry->drv, err);
+
+    if (status != TN_OK) {
+        entry->drv = NULL;
+        tn__cache_release(&conn->cache, entry);
+        return status;
+    }
+    entry->info.size = sizeof(entry->info);
+    conn->driver->stmt.describe(entry->drv, &entry->info);
+    return TN_OK;
+}
+
 tn_status tn__conn_prepare(tn__conn *conn, const char *sql, size_t len, uint64_t hash,
                            int64_t deadline_ns, tn__cached **ret, tn_error *err)
 {
@@ -135,19 +179,33 @@ tn_status tn__conn_prepare(tn__conn *conn, const char *sql, size_t len, uint64_t
         *ret = entry;
         return TN_OK;
     }
-    entry = tn__cached_new(sql, len, hash);
+    entry = tn__cached_new((tn_str){sql, len}, (tn_str){"", 0}, hash);
     if (!entry)
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
-    tn_status status = conn->driver->stmt.prepare(conn->drv, (tn_str){entry->text, entry->len},
-                                                  deadline_ns, &entry->drv, err);
-    if (status != TN_OK) {
-        entry->drv = NULL;
-        tn__cache_release(&conn->cache, entry);
+    tn_status status = prepare_entry(conn, entry, deadline_ns, err);
+    if (status != TN_OK)
         return status;
-    }
-    entry->info.size = sizeof(entry->info);
-    conn->driver->stmt.describe(entry->drv, &entry->info);
     tn__cache_add(&conn->cache, entry);
     *ret = entry;
     return TN_OK;
+}
+
+tn_status tn__conn_prepare_once(tn__conn *conn, tn_str sql, tn_str suffix, int64_t deadline_ns,
+                                tn__cached **ret, tn_error *err)
+{
+    tn__cached *entry = tn__cached_new(sql, suffix, 0);
+
+    if (!entry)
+        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    tn_status status = prepare_entry(conn, entry, deadline_ns, err);
+    if (status == TN_OK)
+        *ret = entry;
+    return status;
+}
+
+void tn__conn_add_stats(const tn__conn *conn, tn_statistics *total)
+{
+    tn__stats_add(total, &conn->stats);
+    total->cache_hits += tn__counted(&conn->cache.hits);
+    total->cache_misses += tn__counted(&conn->cache.misses);
 }

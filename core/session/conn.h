@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "driver/driver.h"
 #include "driver/host.h"
+#include "observe/stats.h"
 #include "session/cache.h"
 #include "session/site.h"
 #include "session/source.h"
@@ -53,6 +54,10 @@ typedef struct tn__conn {
     tn__lease lease;
     struct tn__conn *next;
     struct tn__conn *prev;
+
+    uint64_t number;       /* in this process, from 1 */
+    uint64_t trace_parent; /* id of the innermost transaction's span, see observe/trace.h */
+    tn__conn_stats stats;
 } tn__conn;
 
 /* A connection that is not connected yet; it keeps the source alive. */
@@ -84,5 +89,12 @@ bool tn__conn_reset(tn__conn *conn, int64_t deadline_ns);
 /* Finds or prepares a statement; the reference is given back with tn__cache_release(). */
 tn_status tn__conn_prepare(tn__conn *conn, const char *sql, size_t len, uint64_t hash,
                            int64_t deadline_ns, tn__cached **ret, tn_error *err);
+
+/* Prepares it with a text of its own behind it, for this one time: it is not kept. */
+tn_status tn__conn_prepare_once(tn__conn *conn, tn_str sql, tn_str suffix, int64_t deadline_ns,
+                                tn__cached **ret, tn_error *err);
+
+/* What it has counted so far, its statement cache too. Any thread. */
+void tn__conn_add_stats(const tn__conn *conn, tn_statistics *total);
 
 #endif

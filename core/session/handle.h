@@ -13,6 +13,8 @@
 #include <tenon/db.h>
 #include <tenon/txn.h>
 
+#include "observe/settings.h"
+#include "observe/trace.h"
 #include "session/conn.h"
 
 typedef struct tn__provider tn__provider;
@@ -32,12 +34,14 @@ struct tn__provider {
     tn__provider *(*reader)(tn__provider *provider);
     /* A pause that does not block an application's event loop, and ends early at shutdown. */
     void (*pause)(tn__provider *provider, int64_t ns);
+    const void *family; /* the same for a client and its replica, which differ in nothing else */
     unsigned fork_generation; /* of the process that opened it */
     /* Settings, which may be changed while others read them. */
     _Atomic int64_t pool_timeout_ms;
     _Atomic int64_t statement_timeout_ms; /* 0: none */
     _Atomic int64_t cancel_timeout_ms;
     _Atomic size_t row_buffer;
+    tn__observe_settings observe;
 };
 
 typedef enum tn__db_kind { TN__DB_CLIENT = 1, TN__DB_SESSION, TN__DB_TXN } tn__db_kind;
@@ -55,6 +59,7 @@ struct tn_db {
     int64_t deadline_ns; /* of the transaction, outer ones included */
     _Atomic int64_t timeout_ms; /* of a call that has none of its own; 0: the client's */
     atomic_bool entered;        /* debug: a call is under way */
+    tn__span span;              /* of a transaction, see observe/trace.h */
 };
 
 /* The handle is one, and nothing forbids its use now: TN_MISUSE, TN_FORKED, TN_LOST, TN_SHUTDOWN

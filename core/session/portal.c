@@ -71,9 +71,12 @@ tn_status tn__portal_free_wire(tn__conn *conn, size_t limit, int64_t deadline_ns
     if (!portal)
         return TN_OK;
     conn->attached = NULL;
+    tn__watch_resume(&portal->watch, 0);
     tn_status status = conn->driver->cursor.detach(portal->cursor, limit, deadline_ns, portal->err);
-    if (status == TN_OK)
+    if (status == TN_OK) {
+        tn__watch_pause(&portal->watch);
         return TN_OK;
+    }
     tn_error_prepend(portal->err, "reading the rows that are still open on this connection");
     portal->broken = status;
     portal->done = true;
@@ -81,6 +84,7 @@ tn_status tn__portal_free_wire(tn__conn *conn, size_t limit, int64_t deadline_ns
     if (err && portal->err)
         *err = *portal->err;
     tn__conn_settle(conn, grace_ms, err);
+    tn__watch_end(&portal->watch, conn, portal->err);
     return status;
 }
 
@@ -91,6 +95,7 @@ void tn__portal_drain(tn__portal *portal, int64_t deadline_ns)
 
     empty(portal);
     portal->cut = !portal->done;
+    tn__watch_resume(&portal->watch, 0);
     while (portal->cursor && !portal->done && tn__now_ns() < deadline_ns)
         if (conn->driver->cursor.fetch(portal->cursor, deadline_ns, &batch, NULL) != TN_OK)
             return;
@@ -107,6 +112,7 @@ void tn__portal_orphan(tn__conn *conn, unsigned depth)
         if (portal->depth < depth)
             continue;
         empty(portal);
+        tn__watch_end(&portal->watch, conn, NULL);
         tn__portal_close(portal);
         portal->conn = NULL;
         portal->orphaned = true;

@@ -10,6 +10,7 @@
 #include <tenon/rows.h>
 
 #include "session/conn.h"
+#include "session/watch.h"
 
 typedef struct tn__portal {
     tn__conn *conn; /* NULL: none yet, or taken away (orphaned) */
@@ -23,6 +24,7 @@ typedef struct tn__portal {
     tn_error *err;    /* the reader's, for that */
     tn_rows *head;    /* what the reader's inline functions read, emptied when its values go */
     unsigned depth;   /* of the handle it was opened on */
+    tn__watch watch;  /* what is told of it */
     struct tn__portal *next;
     struct tn__portal *prev;
 } tn__portal;

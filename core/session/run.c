@@ -5,35 +5,25 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/lexer.h"
 #include "base/str.h"
-#include "observe/log.h"
+#include "observe/traceparent.h"
 #include "session/bind.h"
+#include "session/watch.h"
 
 enum {
     PARAMS_MAX = 65535, /* the protocol's count is 16 bits */
     STALE_ATTEMPTS = 3, /* tables may be altered again and again meanwhile */
 };
 
+/* Apart, so that what every call runs through needs no room for it. */
+#define SELDOM __attribute__((cold, noinline))
+
 tn__sql tn__sql_from(const char *text)
 {
     size_t len = text ? strlen(text) : 0;
 
     return (tn__sql){.text = text, .len = len, .hash = tn__hash(text, len)};
-}
-
-/* ---- query log ------------------------------------------------------------------------------- */
-
-static void log_end(tn__run *run, const char *how)
-{
-    if (!run->started_ns)
-        return;
-    int64_t us = (tn__now_ns() - run->started_ns) / 1000;
-    tn__log(TN_LOG_QUERY, "query", "%lld.%03lld ms, %llu rows, %zu parameters, %s: %.*s",
-            (long long)(us / 1000), (long long)(us % 1000), (unsigned long long)run->rows,
-            run->on.stmt ? run->on.stmt->info.n_params : 0, how,
-            run->on.stmt ? (int)(run->on.stmt->len > 1500 ? 1500 : run->on.stmt->len) : 0,
-            run->on.stmt ? run->on.stmt->text : "");
-    run->started_ns = 0;
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -71,10 +61,45 @@ static void give_connection(tn__run *run)
     run->on.conn = NULL;
 }
 
-static tn_status prepare(tn__run *run, const tn__sql *sql, tn_error *err)
+/* A quote or comment that is not closed would swallow what stands behind it, and its error would
+ * tell of that. */
+static bool is_closed(const tn__sql *sql)
 {
-    tn_status status = tn__conn_prepare(run->on.conn, sql->text, sql->len, sql->hash,
-                                        run->deadline_ns, &run->on.stmt, err);
+    tn__lexer lexer;
+    tn__tok token;
+
+    tn__lexer_init(&lexer, tn__str(sql->text, sql->len));
+    do
+        token = tn__lexer_next(&lexer);
+    while (token.kind != TN__TOK_END && token.kind != TN__TOK_ERROR);
+    return token.kind == TN__TOK_END;
+}
+
+/* With the trace context of this one call behind its text, if there is one to be sent. */
+SELDOM static tn_status find_commented(tn__run *run, const tn__sql *sql, tn_error *err)
+{
+    char comment[TN__COMMENT_SIZE];
+    size_t len = 0;
+
+    if (is_closed(sql))
+        len = tn__traceparent_comment(run->on.watch.span.id, comment);
+    run->commented = len > 0;
+    if (!len)
+        return tn__conn_prepare(run->on.conn, sql->text, sql->len, sql->hash, run->deadline_ns,
+                                &run->on.stmt, err);
+    return tn__conn_prepare_once(run->on.conn, tn__str(sql->text, sql->len), tn__str(comment, len),
+                                 run->deadline_ns, &run->on.stmt, err);
+}
+
+static tn_status prepare(tn__run *run, const tn__sql *sql, bool to_run, tn_error *err)
+{
+    tn_status status;
+
+    if (TN_UNLIKELY(to_run && tn__traceparent_wanted()))
+        status = find_commented(run, sql, err);
+    else
+        status = tn__conn_prepare(run->on.conn, sql->text, sql->len, sql->hash, run->deadline_ns,
+                                  &run->on.stmt, err);
     if (status != TN_OK)
         return status;
     status = check_word(run->db, run->on.stmt, err);
@@ -108,7 +133,7 @@ static tn_status prepare_anew(tn__run *run, const tn__sql *sql, tn_error *err)
     tn__cache_drop(&run->on.conn->cache, run->on.stmt);
     tn__cache_release(&run->on.conn->cache, run->on.stmt);
     run->on.stmt = NULL;
-    return prepare(run, sql, err);
+    return prepare(run, sql, true, err);
 }
 
 /* What a cached statement says of its placeholders may be older than the table: an argument that
@@ -146,6 +171,7 @@ static tn_status execute(tn__run *run, const tn__sql *sql, const tn_arglist *arg
         if (status != TN_OK)
             return status;
         run->on.stmt->used_before = true;
+        tn__watch_bound(&run->on.watch, &run->on.stmt->info, conn->params);
         status = conn->driver->cursor.execute(run->on.stmt->drv, conn->params,
                                               run->on.stmt->info.n_params, flags, run->deadline_ns,
                                               &run->on.cursor, &why);
@@ -192,20 +218,49 @@ static void judge_cancel(const tn__run *run, tn_error *err)
         err->status = TN_TIMEOUT;
 }
 
+/* A position behind the text that was given is within what was put there. */
+static void judge_position(const tn__run *run, tn_error *err)
+{
+    if (!run->commented || !err || err->position <= 0)
+        return;
+    tn_str sql = run->on.watch.sql;
+    size_t end = tn__utf8_count(sql.ptr, sql.len) + 1;
+    if ((size_t)err->position > end)
+        err->position = (int32_t)end;
+}
+
+/* Its text is told of when all else of the execution has gone. */
+static tn__cached *hold_statement(tn__run *run)
+{
+    tn__cached *stmt = run->on.stmt;
+
+    run->on.stmt = NULL;
+    return stmt;
+}
+
+static void let_go(tn__run *run, tn__cached *stmt)
+{
+    if (stmt)
+        tn__cache_release(&run->on.conn->cache, stmt);
+}
+
 /* After a failure: nothing of the execution remains on the connection, which is held on. */
 static void clean_up(tn__run *run, tn_error *err)
 {
     tn__conn *conn = run->on.conn;
     bool read_only = run->on.stmt && (run->on.stmt->info.flags & TN_STMT_READ_ONLY);
+    tn__cached *stmt = hold_statement(run);
 
-    log_end(run, err && err->sqlstate[0] ? err->sqlstate : "failed");
     judge_cancel(run, err);
+    judge_position(run, err);
     tn__portal_close(&run->on);
-    if (conn->attached)
-        return;
-    tn__conn_settle(conn, tn__db_grace_ms(run->db), err);
-    tn__host_end(&conn->host);
-    judge_outcome(run, read_only, err);
+    if (!conn->attached) {
+        tn__conn_settle(conn, tn__db_grace_ms(run->db), err);
+        tn__host_end(&conn->host);
+        judge_outcome(run, read_only, err);
+    }
+    tn__watch_end(&run->on.watch, conn, err);
+    let_go(run, stmt);
 }
 
 static void abandon(tn__run *run, tn_error *err)
@@ -232,8 +287,6 @@ static tn_status begin(tn__run *run, tn_db *db, const tn_call *call, const tn__s
     if (status != TN_OK)
         return status;
     run->deadline_ns = tn__db_deadline(db, call ? call->timeout_ms : 0);
-    if (tn__log_wanted(TN_LOG_QUERY))
-        run->started_ns = tn__now_ns();
     status = take_connection(run, db, err);
     if (status != TN_OK) {
         run->on.conn = db->kind == TN__DB_CLIENT ? NULL : run->on.conn;
@@ -263,13 +316,16 @@ tn_status tn__run_start(tn__run *run, tn_db *db, const tn_call *call, const tn__
     tn_status status = begin(run, db, call, sql, err);
     if (status != TN_OK)
         return status;
-    status = prepare(run, sql, err);
+    tn__watch_begin(&run->on.watch, &db->provider->observe, run->on.conn,
+                    tn__str(sql->text, sql->len));
+    status = prepare(run, sql, true, err);
     if (status == TN_OK)
         status = execute(run, sql, args, flags, err);
     if (status != TN_OK) {
         abandon(run, err);
         return err->status;
     }
+    run->on.watch.sql.ptr = run->on.stmt->text; /* the caller's ends with this call */
     tn__db_leave(db);
     return TN_OK;
 }
@@ -279,8 +335,9 @@ tn_status tn__run_prepare(tn__run *run, tn_db *db, const tn__sql *sql, tn_error 
     tn_status status = begin(run, db, NULL, sql, err);
     if (status != TN_OK)
         return status;
-    status = prepare(run, sql, err);
+    status = prepare(run, sql, false, err);
     if (status != TN_OK) {
+        tn__stats_error(&run->on.conn->stats, status);
         abandon(run, err);
         return status;
     }
@@ -300,11 +357,53 @@ static tn_status check_commit(const tn__run *run, tn_error *err)
                         "COMMIT was answered by ROLLBACK: the transaction had failed");
 }
 
-tn_status tn__run_fetch(tn__run *run, tn_error *err)
+/* Rows that stand ready need no waiting, which is where the driver would notice. The first batch is
+ * the answer itself and is taken: whether the statement was applied is in it. */
+static tn_status fetch(tn__run *run, tn_error *err)
 {
     tn__conn *conn = run->on.conn;
-    tn_status status = tn__db_enter(run->db, err);
 
+    if (run->on.watch.rows > 0) {
+        int64_t now = tn__now_ns();
+        tn__watch_resume(&run->on.watch, now);
+        if (tn__host_cancelled(&conn->host))
+            return tn_error_set(err, TN_CANCELLED, "57014", "cancelled on request");
+        if (now >= run->deadline_ns)
+            return tn_error_set(err, TN_TIMEOUT, "57014", "deadline passed");
+    }
+    tn_status status = conn->driver->cursor.fetch(run->on.cursor, run->deadline_ns, &run->batch,
+                                                  err);
+    return status == TN_OK ? check_commit(run, err) : status;
+}
+
+static void fetched(tn__run *run)
+{
+    tn__watch *watch = &run->on.watch;
+
+    watch->rows += run->batch.rows;
+    if (!run->batch.done) {
+        tn__watch_pause(watch);
+        return;
+    }
+    watch->affected = run->batch.affected;
+    tn__watch_end(watch, run->on.conn, NULL);
+}
+
+/* What failed is told of, whether the caller wants to know or not. An error is large, so its place
+ * is not on the stack of every call. */
+SELDOM static tn_status fetch_for_nobody(tn__run *run)
+{
+    tn_error err;
+
+    err.status = TN_OK;
+    return tn__run_fetch(run, &err);
+}
+
+tn_status tn__run_fetch(tn__run *run, tn_error *err)
+{
+    if (!err)
+        return fetch_for_nobody(run);
+    tn_status status = tn__db_enter(run->db, err);
     if (status != TN_OK)
         return status;
     status = tn__provider_check(run->db->provider, err);
@@ -312,23 +411,13 @@ tn_status tn__run_fetch(tn__run *run, tn_error *err)
         tn__db_leave(run->db);
         return status;
     }
-    /* Rows that stand ready need no waiting, which is where the driver would notice. The first
-     * batch is the answer itself and is taken: whether the statement was applied is in it. */
-    if (run->rows > 0 && tn__host_cancelled(&conn->host))
-        status = tn_error_set(err, TN_CANCELLED, "57014", "cancelled on request");
-    else if (run->rows > 0 && run->deadline_ns != TN_NO_DEADLINE &&
-             tn__now_ns() >= run->deadline_ns)
-        status = tn_error_set(err, TN_TIMEOUT, "57014", "deadline passed");
-    else
-        status = conn->driver->cursor.fetch(run->on.cursor, run->deadline_ns, &run->batch, err);
+    status = fetch(run, err);
     if (status == TN_OK)
-        status = check_commit(run, err);
-    if (status == TN_OK)
-        run->rows += run->batch.rows;
+        fetched(run);
     else
         clean_up(run, err);
     tn__db_leave(run->db);
-    return status == TN_CANCELLED && err ? err->status : status;
+    return status == TN_CANCELLED ? err->status : status;
 }
 
 /* In a transaction a statement that is cancelled takes the transaction with it, so the rows that
@@ -341,13 +430,11 @@ static void drain(tn__run *run)
     tn__portal_drain(&run->on, tn__deadline_min(run->deadline_ns, limit));
 }
 
-tn_status tn__run_finish(tn__run *run, tn_error *err)
+/* Gives up what the execution occupies. */
+static tn_status leave(tn__run *run, tn_error *err)
 {
     tn__conn *conn = run->on.conn;
 
-    if (!conn || tn__provider_check(run->db->provider, NULL) != TN_OK)
-        return TN_OK;
-    log_end(run, "ok");
     drain(run);
     tn__portal_close(&run->on);
     /* Rows that were read into memory may end while others occupy the connection. */
@@ -359,6 +446,35 @@ tn_status tn__run_finish(tn__run *run, tn_error *err)
     if (!cut || !run->in_transaction)
         return TN_OK;
     return tn__run_cut_off(err);
+}
+
+SELDOM static void end_cut_off(tn__run *run)
+{
+    tn_error err;
+
+    (void)tn__run_cut_off(&err);
+    tn__watch_end(&run->on.watch, run->on.conn, &err);
+}
+
+tn_status tn__run_finish(tn__run *run, tn_error *err)
+{
+    tn__watch *watch = &run->on.watch;
+
+    if (!run->on.conn)
+        return TN_OK;
+    if (tn__provider_check(run->db->provider, NULL) != TN_OK) {
+        tn__watch_drop(watch);
+        return TN_OK;
+    }
+    tn__watch_resume(watch, 0);
+    tn__cached *stmt = hold_statement(run);
+    tn_status status = leave(run, err);
+    if (status == TN_OK)
+        tn__watch_end(watch, run->on.conn, NULL);
+    else
+        end_cut_off(run);
+    let_go(run, stmt);
+    return status;
 }
 
 tn_status tn__run_cut_off(tn_error *err)

@@ -26,10 +26,9 @@ typedef struct tn__run {
     tn_db *db;
     tn__portal on; /* connection, statement, cursor */
     int64_t deadline_ns;
-    int64_t started_ns; /* 0: nobody reads the query log */
-    tn_batch batch;     /* what was fetched last */
-    uint64_t rows;      /* fetched so far, for the log */
+    tn_batch batch; /* what was fetched last */
     bool in_transaction;
+    bool commented; /* it was sent with a trace context behind its text */
 } tn__run;
 
 tn__sql tn__sql_from(const char *text);

@@ -17,7 +17,7 @@ enum { DESCRIPTION_MAX = 1 << 24 };
 
 struct tn_stmt {
     tn_db *db;
-    const tn__provider *provider; /* the client's, also when db has ended */
+    const void *family; /* of the client, also when db has ended */
     tn__sql sql;
     tn_param *params;
     size_t n_params;
@@ -63,7 +63,7 @@ static tn_stmt *new_stmt(tn_db *db, const tn__run *run)
     if (!stmt)
         return NULL;
     stmt->db = db;
-    stmt->provider = db->provider;
+    stmt->family = db->provider->family;
     tn__arena_init(&stmt->arena, DESCRIPTION_MAX);
     stmt->sql = (tn__sql){.text = strndup(run->on.stmt->text, run->on.stmt->len),
                           .len = run->on.stmt->len,
@@ -114,7 +114,7 @@ const tn_column *tn_stmt_column(const tn_stmt *stmt, size_t index)
 /* The description is of one database: on another the same text may mean something else. */
 static tn_status check_client(const tn_stmt *stmt, const tn_db *db, tn_error *err)
 {
-    if (!db || db->magic != TN__DB_MAGIC || db->provider == stmt->provider)
+    if (!db || db->magic != TN__DB_MAGIC || db->provider->family == stmt->family)
         return TN_OK;
     return tn_error_set(err, TN_MISUSE, NULL, "the statement was prepared on another client");
 }

@@ -14,6 +14,7 @@
 #include "observe/log.h"
 #include "session/portal.h"
 #include "session/run.h"
+#include "session/txnwatch.h"
 
 enum {
     CLEANUP_MS = 5000, /* a rollback that takes longer costs the connection */
@@ -100,6 +101,15 @@ static void give_connection(tn_db *tx)
     tx->conn = NULL;
 }
 
+static tn_status start_watched(tn_db *tx, const tn_txn_options *options, tn_error *err)
+{
+    tn__txnwatch_begin(tx);
+    tn_status status = start(tx, options, err);
+    if (status != TN_OK)
+        tn__txnwatch_refused(tx, status, err);
+    return status;
+}
+
 /* What was lost at BEGIN did nothing; a replica that is lost is one that is away. */
 static tn_status take_and_start(tn_db *tx, const tn_txn_options *options, tn_error *err)
 {
@@ -108,13 +118,13 @@ static tn_status take_and_start(tn_db *tx, const tn_txn_options *options, tn_err
 
     why.status = TN_OK;
     if (status == TN_OK)
-        status = start(tx, options, &why);
+        status = start_watched(tx, options, &why);
     if (status != TN_OK && tx->conn && tx->conn->discard && tx->provider != tx->parent->provider) {
         give_connection(tx);
         tx->provider = tx->parent->provider;
         status = take_connection(tx, false, err);
         if (status == TN_OK)
-            status = start(tx, options, &why);
+            status = start_watched(tx, options, &why);
     }
     if (status == TN_LOST)
         why.outcome = TN_OUTCOME_NOT_APPLIED;
@@ -185,6 +195,7 @@ void tn__txn_orphan(tn_db *tx)
     if (!tx)
         return;
     tn__txn_orphan(tx->child);
+    tn__txnwatch_end(tx, "rollback", TN_OK, NULL);
     tx->child = NULL;
     tx->conn = NULL;
     tx->parent = NULL;
@@ -284,6 +295,7 @@ tn_status tn_rollback(tn_db *tx, tn_error *err)
         end_rows(tx, false);
         if (!tx->conn->discard)
             status = undo(tx, err);
+        tn__txnwatch_end(tx, "rollback", status, err);
     }
     free_handle(tx);
     return status;
@@ -401,6 +413,7 @@ tn_status tn_commit(tn_db *tx, tn_error *err)
     /* Without a connection the client may be gone as well. */
     bool ours = tx->conn && tn__provider_check(tx->provider, NULL) == TN_OK;
     tn_status status = ours ? commit(tx, err) : tn__db_check_ending(tx, err);
+    tn__txnwatch_end(tx, "commit", status, err);
     free_handle(tx);
     return status;
 }
@@ -472,6 +485,7 @@ tn_status tn_transaction(tn_db *db, const tn_txn_options *options, tn_txn_fn *fn
             return status;
         tn__log(TN_LOG_INFO, "txn", "tried again (%u of %u) after: %s", tried + 1, retries,
                 error->message);
+        tn__txnwatch_retry(db, tried + 2, error);
         pause_before_retry(db->provider, tried);
         if (deadline != TN_NO_DEADLINE && tn__now_ns() >= deadline)
             return status;

@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "kit/kit.h"
 #include "postgres/pg.h"
 
@@ -206,6 +207,9 @@ static tn_status request_by_sql(tn_driver_conn *conn, int64_t deadline_ns, tn_er
 {
     PGconn *beside = NULL;
 
+    /* The process behind it is not known here: somebody else's statement would be ended. */
+    if (conn->found & PG_POOLED)
+        return fail_request(conn, err, "a pooler stands between");
     tn_status status = pg_connect_beside(conn, deadline_ns, &beside, err);
     if (status == TN_OK)
         status = ask(conn, beside, deadline_ns, err);
@@ -226,12 +230,10 @@ static bool answered(tn_driver_conn *conn)
 {
     if (!PQconsumeInput(conn->pg))
         conn->broken = true;
-    while (!conn->broken && conn->pending && PQpipelineStatus(conn->pg) == PQ_PIPELINE_OFF &&
-           !PQisBusy(conn->pg)) {
-        PGresult *result = PQgetResult(conn->pg);
+    PGresult *result = NULL;
+    bool prepares = PQpipelineStatus(conn->pg) != PQ_PIPELINE_OFF && !conn->tail;
+    while (!conn->broken && conn->pending && !prepares && pg_result_at_hand(conn, &result)) {
         ExecStatusType kind = PQresultStatus(result);
-        pg_judge(conn, result);
-        conn->pending = result != NULL;
         if (PQstatus(conn->pg) != CONNECTION_OK)
             conn->broken = true;
         PQclear(result);
@@ -241,15 +243,30 @@ static bool answered(tn_driver_conn *conn)
     return !conn->pending;
 }
 
+enum { PATIENCE_MS = 25, PATIENCE_MOST_MS = 1000 };
+
+/* A request that finds the server reading is ignored. So what is half sent goes out first, and
+ * where the answer does not end soon, the server may not have begun, and is asked again: while the
+ * statement has no answer a request can hit nothing else. */
 static tn_status end_statement(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
-    /* What is half sent goes out first: a request that finds the server reading is ignored. */
-    tn_status status = pg_sent(conn, 1, TN_PHASE_NONE, deadline_ns, err);
+    int64_t patience = PATIENCE_MS;
 
-    if (status == TN_OK)
+    tn_status status = pg_sent(conn, 1, TN_PHASE_NONE, deadline_ns, err);
+    while (status == TN_OK) {
         status = send_request(conn, deadline_ns, err);
-    if (status == TN_OK)
-        status = pg_drain(conn, deadline_ns, err);
+        if (status != TN_OK)
+            break;
+        int64_t soon = tn__deadline_after_ms(conn->host->now(), patience);
+        if (soon >= deadline_ns)
+            return pg_drain(conn, deadline_ns, err);
+        tn_status drained = pg_drain(conn, soon, NULL);
+        if (drained == TN_OK)
+            break;
+        if (drained != TN_TIMEOUT || conn->broken)
+            return pg_drain(conn, deadline_ns, err);
+        patience = patience * 2 < PATIENCE_MOST_MS ? patience * 2 : PATIENCE_MOST_MS;
+    }
     return status;
 }
 

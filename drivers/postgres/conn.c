@@ -68,6 +68,21 @@ bool pg_reported_as(const tn_driver_conn *conn, const char *name, const char *st
     return !value || strncmp(value, start, strlen(start)) == 0;
 }
 
+static tn_status refuse_schema(tn_driver_conn *conn, tn_error *err)
+{
+    tn_diagnostic diagnostic = {
+        .size = sizeof(diagnostic),
+        .status = TN_CONFIG,
+        .phase = TN_PHASE_CONNECT,
+        .outcome = TN_OUTCOME_NOT_APPLIED,
+        .message = kit_str("DATABASE_URL: parameter schema does not hold behind a pooler, which "
+                           "may give each transaction another session"),
+        .hint = kit_str("give it to the role: ALTER ROLE name SET search_path = schema; or, if "
+                        "the pooler keeps sessions, put prepare=on into the URL"),
+    };
+    return conn->host->fail(err, &diagnostic);
+}
+
 /* A round trip only where something differs. Dates and intervals are read as text in answers that
  * hold a type without a known binary form. */
 tn_status pg_session_setup(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
@@ -75,6 +90,8 @@ tn_status pg_session_setup(tn_driver_conn *conn, int64_t deadline_ns, tn_error *
     const char *schema = conn->source->search_path;
     tn_status status = TN_OK;
 
+    if (conn->passing)
+        return schema ? refuse_schema(conn, err) : TN_OK;
     if (schema)
         status = set_parameter(conn, "search_path", schema, deadline_ns, err);
     if (status == TN_OK && !pg_reported_as(conn, "DateStyle", "ISO"))
@@ -85,18 +102,20 @@ tn_status pg_session_setup(tn_driver_conn *conn, int64_t deadline_ns, tn_error *
 }
 
 /* Nobody reports that setting, so it is asked and set in one, once a connection; within a
- * transaction, which may take it back, each time. */
+ * transaction, which may take it back, each time. Where sessions do not stay, the transaction's own
+ * is all that can be set. */
 tn_status pg_want_digits(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
-    static const char sql[] =
-        "select pg_catalog.set_config('extra_float_digits', '1', false)"
-        " where pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4"
-        " operator(pg_catalog.<) 1";
+#define WANT_DIGITS(local)                                                     \
+    "select pg_catalog.set_config('extra_float_digits', '1', " local ")"       \
+    " where pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4" \
+    " operator(pg_catalog.<) 1"
     PGTransactionStatusType txn = PQtransactionStatus(conn->pg);
 
-    if (conn->exact || txn == PQTRANS_INERROR)
+    if (conn->exact || txn == PQTRANS_INERROR || (conn->passing && txn == PQTRANS_IDLE))
         return TN_OK;
     pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
+    const char *sql = conn->passing ? WANT_DIGITS("true") : WANT_DIGITS("false");
     tn_status status = pg_command(conn, sql, TN_PHASE_EXECUTE, deadline_ns, NULL, err);
     conn->exact = status == TN_OK && txn == PQTRANS_IDLE;
     return status;
@@ -164,6 +183,9 @@ tn_status pg_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
     }
     if (status == TN_OK && PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
         status = pg_rollback(conn, deadline_ns, err);
+    /* Behind a pooler it would hit whichever session comes next. */
+    if (conn->passing)
+        conn->dirty = conn->dirty_statements = false;
     if (status == TN_OK && conn->dirty)
         status = reset_session(conn, deadline_ns, err);
     if (status == TN_OK && pg_state(conn) != TN_CONN_IDLE)
@@ -208,6 +230,17 @@ static void describe_verification(tn_driver_conn *conn, bool local)
                  mode);
 }
 
+static void describe_pooler(tn_driver_conn *conn)
+{
+    size_t used = strlen(conn->note);
+
+    if (conn->found & PG_POOLED)
+        snprintf(conn->note + used, sizeof(conn->note) - used, "%s%s", used ? "; " : "",
+                 conn->passing ? "behind a pooler: no session state, no named statements "
+                                 "(prepare=on for one that keeps sessions)"
+                               : "behind a pooler that, by prepare=on, keeps sessions");
+}
+
 void pg_describe_endpoint(tn_driver_conn *conn)
 {
     const char *host = PQhost(conn->pg), *address = PQhostaddr(conn->pg);
@@ -225,6 +258,7 @@ void pg_describe_endpoint(tn_driver_conn *conn)
                  host && strchr(host, ':') ? "[%.128s]:%.8s/%.100s" : "%.128s:%.8s/%.100s",
                  host ? host : address, port ? port : "", database ? database : "");
     describe_verification(conn, socket || pg_host_local(kit_str(address)));
+    describe_pooler(conn);
 }
 
 static bool is_on(const tn_driver_conn *conn, const char *name)
@@ -246,6 +280,7 @@ void pg_info(tn_driver_conn *conn, tn_conn_info *ret)
         .verified = conn->verified,
         .encrypted = PQsslInUse(conn->pg),
         .read_only = is_on(conn, "in_hot_standby") || is_on(conn, "default_transaction_read_only"),
+        .pooled = (conn->found & PG_POOLED) != 0,
     };
 
     memcpy(ret, &info, size);

@@ -56,12 +56,37 @@ static void common_params(const tn_driver_source *source, params *p)
 /* ---- one attempt ----------------------------------------------------------------------------- */
 
 typedef struct attempt {
-    const tn_host *host;
+    const tn_driver_source *source;
     tn_host_conn *host_conn;
     PGconn *pg;
-    int64_t deadline_ns;
+    int64_t whole_ns;    /* the deadline of all hosts */
+    int64_t deadline_ns; /* of the one that libpq is at */
+    const char *name, *port;
+    size_t shares; /* in which the time that is left is cut, this host's with it */
     pg_connect_failure failure;
 } attempt;
+
+/* A host's share of the time begins when libpq comes to it. The texts are its own, one for each
+ * entry of the list. */
+static void watch_host(attempt *a)
+{
+    const tn_driver_source *source = a->source;
+    const char *name = PQhost(a->pg), *port = PQport(a->pg);
+    int64_t now = source->host->now();
+
+    if (name == a->name && port == a->port)
+        return;
+    if (a->name && a->shares > 1)
+        a->shares--;
+    a->name = name;
+    a->port = port;
+    a->deadline_ns = a->whole_ns;
+    if (source->host_timeout_ms)
+        a->deadline_ns = tn__deadline_min(a->whole_ns,
+                                          tn__deadline_after_ms(now, source->host_timeout_ms));
+    else if (a->shares > 1 && a->whole_ns != TN_NO_DEADLINE && a->whole_ns > now)
+        a->deadline_ns = now + (a->whole_ns - now) / (int64_t)a->shares;
+}
 
 /* Is the peer gone, by the socket's word? */
 static bool peer_closed(int fd)
@@ -81,7 +106,8 @@ static PostgresPollingStatusType drive(attempt *a, tn_wait_result *ret_wait)
     while (want == PGRES_POLLING_READING || want == PGRES_POLLING_WRITING) {
         int events = want == PGRES_POLLING_READING ? TN_WAIT_READ : TN_WAIT_WRITE;
         /* The socket changes with each address that is tried. */
-        *ret_wait = a->host->wait(a->host_conn, PQsocket(a->pg), events, a->deadline_ns);
+        watch_host(a);
+        *ret_wait = a->source->host->wait(a->host_conn, PQsocket(a->pg), events, a->deadline_ns);
         if (*ret_wait != TN_WAIT_READY)
             return want;
         a->failure.stage = PQstatus(a->pg);
@@ -94,6 +120,7 @@ static PostgresPollingStatusType drive(attempt *a, tn_wait_result *ret_wait)
 static void start(attempt *a, const params *p, void *notice_arg)
 {
     a->failure = (pg_connect_failure){.stage = CONNECTION_NEEDED};
+    a->name = a->port = NULL;
     a->pg = PQconnectStartParams(p->keywords, p->values, 1);
     if (!a->pg)
         return;
@@ -172,17 +199,6 @@ static size_t host_now(const tn_driver_source *source, const rota *r, const PGco
     return index;
 }
 
-static int64_t share(const tn_driver_source *source, const rota *r, int64_t deadline_ns)
-{
-    int64_t now = source->host->now(), deadline = deadline_ns;
-
-    if (source->host_timeout_ms)
-        deadline = tn__deadline_min(deadline, tn__deadline_after_ms(now, source->host_timeout_ms));
-    else if (r->left > 1 && deadline != TN_NO_DEADLINE && deadline > now)
-        deadline = now + (deadline - now) / (int64_t)r->left;
-    return deadline;
-}
-
 /* ---- open ------------------------------------------------------------------------------------ */
 
 typedef struct lists {
@@ -227,7 +243,6 @@ static tn_status fail_timeout(const tn_driver_source *source, const PGconn *pg, 
 }
 
 static tn_status fail_attempt(const tn_driver_source *source, attempt *a, tn_wait_result waited,
-
                               int64_t deadline_ns, tn_error *err)
 {
     if (waited == TN_WAIT_TIMEOUT)
@@ -235,6 +250,7 @@ static tn_status fail_attempt(const tn_driver_source *source, attempt *a, tn_wai
     if (waited != TN_WAIT_READY)
         return kit_wait_failed(source->host, err, TN_PHASE_CONNECT, waited);
     a->failure.needs_password = PQconnectionNeedsPassword(a->pg);
+    a->failure.choosy = source->choosy;
     return pg_connect_diagnose(source, PQerrorMessage(a->pg), &a->failure, err);
 }
 
@@ -250,7 +266,9 @@ static tn_status try_hosts(tn_driver_source *source, rota *r, attempt *a, tn_dri
     common_params(source, &p);
     bool narrowed = narrow(source, r, &p, &l);
     if (narrowed) {
-        a->deadline_ns = share(source, r, deadline_ns);
+        /* Who prefers a standby comes to each host twice. */
+        a->shares = r->left + (source->second_pass ? 1 : 0);
+        a->whole_ns = deadline_ns;
         start(a, &p, conn);
     }
     free_lists(&l);
@@ -277,7 +295,7 @@ static tn_status try_hosts(tn_driver_source *source, rota *r, attempt *a, tn_dri
 static tn_status connect_some_host(tn_driver_source *source, tn_driver_conn *conn,
                                    int64_t deadline_ns, tn_error *err)
 {
-    attempt a = {.host = source->host, .host_conn = conn->host_conn};
+    attempt a = {.source = source, .host_conn = conn->host_conn};
     rota r = {.left = source->hosts.count};
     tn_status status;
     bool again;
@@ -299,7 +317,9 @@ static tn_status finish_open(tn_driver_conn *conn, int64_t deadline_ns, tn_error
     if (PQsetnonblocking(conn->pg, 1) != 0)
         return pg_fail_lost(conn, TN_PHASE_CONNECT, err);
     conn->encoding = PQclientEncoding(conn->pg);
-    tn_status status = pg_session_setup(conn, deadline_ns, err);
+    tn_status status = pg_probe(conn, deadline_ns, err);
+    if (status == TN_OK)
+        status = pg_session_setup(conn, deadline_ns, err);
     if (status == TN_OK)
         pg_describe_endpoint(conn);
     return status;
@@ -331,7 +351,8 @@ tn_status pg_connect_beside(const tn_driver_conn *conn, int64_t deadline_ns, PGc
                             tn_error *err)
 {
     tn_driver_source *source = conn->source;
-    attempt a = {.host = conn->host, .host_conn = conn->host_conn, .deadline_ns = deadline_ns};
+    attempt a = {
+        .source = source, .host_conn = conn->host_conn, .whole_ns = deadline_ns, .shares = 1};
     params p = {.count = 0};
     tn_wait_result waited = TN_WAIT_READY;
 

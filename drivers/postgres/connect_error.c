@@ -107,6 +107,9 @@ static verdict judge_stage(const pg_connect_failure *failure)
         return (verdict){TN_AUTH, "28P01"};
     if (failure->peer_closed)
         return unavailable;
+    /* Who is a standby now may be the primary soon. */
+    if (failure->choosy && failure->stage != CONNECTION_SSL_STARTUP)
+        return unavailable;
     switch (failure->stage) {
     case CONNECTION_SSL_STARTUP:
     case CONNECTION_AWAITING_RESPONSE:

@@ -92,10 +92,8 @@ void pg_cursor_close(tn_driver_cursor *cursor)
     if (cursor->attached && conn->pending && !conn->broken) {
         if (!PQconsumeInput(conn->pg))
             conn->broken = true;
-        while (!conn->broken && conn->pending && !PQisBusy(conn->pg)) {
-            PGresult *result = PQgetResult(conn->pg);
-            pg_judge(conn, result);
-            conn->pending = result != NULL;
+        PGresult *result = NULL;
+        while (!conn->broken && conn->pending && pg_result_at_hand(conn, &result)) {
             conn->broken = PQstatus(conn->pg) != CONNECTION_OK;
             PQclear(result);
         }
@@ -179,7 +177,8 @@ static tn_status next_result(tn_driver_cursor *cursor, int64_t deadline_ns, PGre
 
     if (!cursor->ahead)
         return pg_result(conn, TN_PHASE_FETCH, deadline_ns, ret, err);
-    *ret = PQisBusy(conn->pg) ? NULL : pg_take_result(conn);
+    if (!pg_result_at_hand(conn, ret))
+        *ret = NULL;
     return TN_OK;
 }
 
@@ -246,6 +245,7 @@ static void set_expectation(tn_driver_stmt *stmt)
     else
         pg_expect(conn, TN_OUTCOME_IN_DOUBT);
     conn->committing = inside && stmt->commits;
+    pg_identity_statement(stmt, inside);
     conn->dirty = conn->dirty || stmt->changes;
     conn->exact = conn->exact && !stmt->changes;
     conn->dirty_statements = conn->dirty_statements || (stmt->changes & PG_CHANGES_STATEMENTS);
@@ -256,7 +256,10 @@ static int send_query(tn_driver_stmt *stmt, size_t n, bool stream)
     tn_driver_conn *conn = stmt->conn;
     pg_encoder *e = &conn->encoder;
     int sent, format = stmt->text ? 0 : 1;
+    bool tail = pg_tail_wanted(stmt);
 
+    if (tail && !PQenterPipelineMode(conn->pg))
+        return 0;
     if (stmt->name[0]) {
         sent = PQsendQueryPrepared(conn->pg, stmt->name, (int)n, e->values, e->lengths, e->formats,
                                    format);
@@ -274,7 +277,7 @@ static int send_query(tn_driver_stmt *stmt, size_t n, bool stream)
     if (sent && stream)
         PQsetSingleRowMode(conn->pg);
 #endif
-    return sent;
+    return sent && tail ? pg_tail_send(conn) : sent;
 }
 
 /* The server refused; the statement may have been lost there. */
@@ -390,6 +393,8 @@ tn_status pg_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_para
         status = check_intervals(conn, err);
     if (status == TN_OK && stmt->digits)
         status = pg_want_digits(conn, deadline_ns, err);
+    if (status == TN_OK && stmt->commits)
+        status = pg_identity_ask(conn, deadline_ns, err);
     if (status == TN_OK)
         status = pg_encode(stmt, params, n_params, err);
     if (status != TN_OK)
@@ -598,6 +603,9 @@ tn_status pg_fetch(tn_driver_cursor *cursor, int64_t deadline_ns, tn_batch *ret,
         tn__arena_reset(&cursor->arena);
     if (!fetch_stored(cursor, &batch)) {
         tn_status status = collect(cursor, deadline_ns, &batch.rows, err);
+        /* What cannot be a value was damaged on its way: so may be what follows. */
+        if (status == TN_PROTOCOL)
+            cursor->conn->broken = true;
         if (status != TN_OK)
             return status;
         batch.values = cursor->values;

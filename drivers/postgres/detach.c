@@ -100,6 +100,8 @@ tn_status pg_detach(tn_driver_cursor *cursor, size_t limit, int64_t deadline_ns,
     tn__arena_init(&scratch, SCRATCH_MAX);
     tn_status status = store_rest(cursor, limit, deadline_ns, &scratch, err);
     tn__arena_free(&scratch);
+    if (status == TN_PROTOCOL)
+        cursor->conn->broken = true;
     if (status != TN_OK)
         cursor->stored = NULL;
     return status;

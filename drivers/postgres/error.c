@@ -77,12 +77,15 @@ tn_status pg_fail_lost(tn_driver_conn *conn, tn_phase phase, tn_error *err)
                             : "no reason given");
     tn_diagnostic diagnostic = {
         .size = sizeof(diagnostic),
-        .status = conn->committing ? TN_OUTCOME_UNKNOWN : TN_LOST,
+        .status = conn->committing            ? TN_OUTCOME_UNKNOWN
+                  : phase == TN_PHASE_CONNECT ? TN_UNAVAILABLE
+                                              : TN_LOST,
         .phase = conn->committing ? TN_PHASE_COMMIT : phase,
         .outcome = conn->committing ? TN_OUTCOME_IN_DOUBT : conn->if_lost,
-        .sqlstate = kit_str(conn->committing          ? "08007"
-                            : conn->fatal_sqlstate[0] ? conn->fatal_sqlstate
-                                                      : "08006"),
+        .sqlstate = kit_str(conn->committing            ? "08007"
+                            : conn->fatal_sqlstate[0]   ? conn->fatal_sqlstate
+                            : phase == TN_PHASE_CONNECT ? "08001"
+                                                        : "08006"),
         .message = kit_str(text),
     };
     return conn->host->fail(err, &diagnostic);
@@ -90,19 +93,18 @@ tn_status pg_fail_lost(tn_driver_conn *conn, tn_phase phase, tn_error *err)
 
 tn_status pg_fail_protocol(tn_driver_conn *conn, tn_phase phase, tn_error *err, const char *what)
 {
+    bool committing = conn->committing;
+    tn_diagnostic diagnostic = {
+        .size = sizeof(diagnostic),
+        .status = committing ? TN_OUTCOME_UNKNOWN : TN_PROTOCOL,
+        .phase = committing ? TN_PHASE_COMMIT : phase,
+        .outcome = committing ? TN_OUTCOME_IN_DOUBT : conn->if_lost,
+        .sqlstate = committing ? TN__STR("08007") : TN__STR("08P01"),
+        .message = kit_str(what),
+    };
+
     conn->broken = true;
-    if (conn->committing) {
-        tn_diagnostic diagnostic = {
-            .size = sizeof(diagnostic),
-            .status = TN_OUTCOME_UNKNOWN,
-            .phase = TN_PHASE_COMMIT,
-            .outcome = TN_OUTCOME_IN_DOUBT,
-            .sqlstate = TN__STR("08007"),
-            .message = kit_str(what),
-        };
-        return conn->host->fail(err, &diagnostic);
-    }
-    return kit_fail(conn->host, err, TN_PROTOCOL, phase, "08P01", "%s", what);
+    return conn->host->fail(err, &diagnostic);
 }
 
 /* An error that libpq made itself: it gives no SQLSTATE. */
@@ -136,16 +138,19 @@ static tn_str hint_of(const PGresult *result)
 /* 57014 is what statement_timeout and somebody's pg_cancel_backend() have in common; only the
  * words, which may be translated, would tell them apart. What the host itself gave up is never seen
  * here, so it counts as the former, which is the usual one. */
-static tn_status status_of(const PGresult *result, bool fatal)
+static tn_status status_of(const PGresult *result, bool fatal, tn_phase phase)
 {
     if (fatal)
-        return TN_LOST;
+        return phase == TN_PHASE_CONNECT ? TN_UNAVAILABLE : TN_LOST;
     return pg_has_sqlstate(result, "57014") ? TN_TIMEOUT : TN_OK;
 }
 
 static tn_outcome outcome_of(const tn_driver_conn *conn, bool fatal)
 {
-    return fatal ? conn->if_lost : TN_OUTCOME_NONE;
+    if (fatal)
+        return conn->if_lost;
+    /* COMMIT that is refused has rolled back. */
+    return conn->committing ? TN_OUTCOME_NOT_APPLIED : TN_OUTCOME_NONE;
 }
 
 tn_status pg_fail_result(tn_driver_conn *conn, const PGresult *result, tn_phase phase,
@@ -175,7 +180,7 @@ tn_status pg_fail_result(tn_driver_conn *conn, const PGresult *result, tn_phase 
             : "");
     tn_diagnostic diagnostic = {
         .size = sizeof(diagnostic),
-        .status = status_of(result, fatal),
+        .status = status_of(result, fatal, phase),
         .phase = phase,
         .outcome = outcome_of(conn, fatal),
         .position = number_field(result, PG_DIAG_STATEMENT_POSITION),

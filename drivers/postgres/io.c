@@ -116,27 +116,32 @@ void pg_judge(tn_driver_conn *conn, const PGresult *result)
     conn->failed = true;
 }
 
-PGresult *pg_take_result(tn_driver_conn *conn)
+bool pg_result_at_hand(tn_driver_conn *conn, PGresult **ret)
 {
-    PGresult *result = PQgetResult(conn->pg);
+    PGresult *result;
 
+    do {
+        if (PQisBusy(conn->pg))
+            return false;
+        result = PQgetResult(conn->pg);
+    } while (conn->tail && pg_tail_takes(conn, &result));
     pg_judge(conn, result);
     if (!result && !conn->syncs)
         conn->pending = false;
-    return result;
+    *ret = result;
+    return true;
 }
 
 tn_status pg_result(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, PGresult **ret,
                     tn_error *err)
 {
-    while (PQisBusy(conn->pg)) {
+    while (!pg_result_at_hand(conn, ret)) {
         tn_status status = pg_wait(conn, TN_WAIT_READ, phase, deadline_ns, err);
         if (status != TN_OK)
             return status;
         if (!PQconsumeInput(conn->pg) && PQisBusy(conn->pg))
             return pg_fail_lost(conn, phase, err);
     }
-    *ret = pg_take_result(conn);
     return TN_OK;
 }
 
@@ -243,7 +248,7 @@ tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
     tn_status status = flush(conn, TN_PHASE_NONE, deadline_ns, err);
     if (status != TN_OK)
         return status;
-    if (PQpipelineStatus(conn->pg) != PQ_PIPELINE_OFF)
+    if (PQpipelineStatus(conn->pg) != PQ_PIPELINE_OFF && !conn->tail)
         return drain_pipeline(conn, deadline_ns, err);
     /* That the statement failed is what was wanted; only the wire's state counts. */
     status = pg_finish(conn, TN_PHASE_NONE, deadline_ns, NULL, NULL);

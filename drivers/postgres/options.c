@@ -19,10 +19,10 @@ enum { IDENTIFIER_MAX = 63, LIBPQ_REQUIRE_AUTH = 160000 };
 const tn_driver_option pg_options[] = {
     {.name = "schema", .help = "The schema that names without one mean (search_path)."},
     {.name = "prepare",
-     .default_value = "on",
-     .choices = "on|off",
-     .help = "Named prepared statements; off behind a pooler that hands out connections by the "
-             "transaction."},
+     .default_value = "auto",
+     .choices = "auto|on|off",
+     .help = "Named prepared statements; auto: not behind a pooler; on: also there, it keeps "
+             "sessions."},
     {.name = NULL},
 };
 
@@ -244,8 +244,13 @@ static tn_status check_encoding(const tn_driver_source *source, const PQconninfo
 static void set_timeouts(tn_driver_source *source, const tn_source_config *config,
                          const PQconninfoOption *options)
 {
+    const char *wanted = value_of(options, "target_session_attrs");
     int64_t seconds;
 
+    if (!wanted)
+        wanted = environment("PGTARGETSESSIONATTRS");
+    source->choosy = wanted && strcmp(wanted, "any") != 0;
+    source->second_pass = wanted && strcmp(wanted, "prefer-standby") == 0;
     source->connect_timeout_ms = config->connect_timeout_ms;
     if (tn__parse_int64(kit_str(value_of(options, "connect_timeout")), &seconds) && seconds > 0)
         source->host_timeout_ms = (uint32_t)(seconds > 86400 ? 86400 : seconds) * 1000;
@@ -271,7 +276,9 @@ static tn_status fill(tn_driver_source *source, const tn_source_config *config, 
     if (!options)
         return fail_url(source->host, source->url, err);
     tn_str prepare = kit_setting(config, "prepare");
-    source->prepare_off = tn_str_equal(prepare, TN__STR("off"));
+    source->prepare = tn_str_equal(prepare, TN__STR("off"))  ? PG_PREPARE_OFF
+                      : tn_str_equal(prepare, TN__STR("on")) ? PG_PREPARE_ON
+                                                             : PG_PREPARE_AUTO;
     set_timeouts(source, config, options);
     if (!copy(&source->password, value_of(options, "password")))
         return kit_nomem(source->host, err, TN_PHASE_CONFIG);

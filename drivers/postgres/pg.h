@@ -6,6 +6,7 @@
 #ifndef TENON_DRIVERS_POSTGRES_PG_H
 #define TENON_DRIVERS_POSTGRES_PG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,17 +31,31 @@ enum {
 
 /* ---- source ---------------------------------------------------------------------------------- */
 
+/* What the URL says of named statements. On: the sessions are kept, whatever stands between. */
+typedef enum pg_prepare_mode { PG_PREPARE_AUTO = 0, PG_PREPARE_ON, PG_PREPARE_OFF } pg_prepare_mode;
+
+/* What the first connection found out of the server (probe.c). */
+enum {
+    PG_PROBED = 1,
+    PG_POOLED = 2,     /* the session is not the one that was connected to: a pooler */
+    PG_IDENTIFIES = 4, /* transactions have numbers that can be asked for */
+    PG_PLACES = 8      /* and places: cluster and incarnation */
+};
+
 struct tn_driver_source {
     const tn_host *host;
-    char *url;            /* a secret */
-    char *password;       /* as the URL has it, decoded, to keep it out of messages; or NULL */
-    char *search_path;    /* quoted identifier, or NULL */
-    char *application;    /* or NULL */
-    pg_hosts hosts;       /* as the URL lists them */
-    const char *sslmode;  /* what the policy adds; NULL: what is written counts */
-    bool gssencmode_off;  /* not said in the URL */
-    bool refuse_password; /* never in clear to a server that is not verified */
-    bool prepare_off;
+    char *url;                /* a secret */
+    char *password;           /* as the URL has it, decoded, to keep it out of messages; or NULL */
+    char *search_path;        /* quoted identifier, or NULL */
+    char *application;        /* or NULL */
+    pg_hosts hosts;           /* as the URL lists them */
+    const char *sslmode;      /* what the policy adds; NULL: what is written counts */
+    bool gssencmode_off;      /* not said in the URL */
+    bool refuse_password;     /* never in clear to a server that is not verified */
+    bool choosy;              /* target_session_attrs is not any */
+    bool second_pass;         /* prefer-standby: comes back to hosts that it passed over */
+    uint8_t prepare;          /* pg_prepare_mode */
+    atomic_uint probed;       /* PG_PROBED and what was found; 0: nobody asked yet */
     uint32_t host_timeout_ms; /* connect_timeout of the URL, for each host; 0: none */
     uint32_t connect_timeout_ms;
 };
@@ -74,6 +89,28 @@ typedef struct pg_encoder {
     size_t capacity;
 } pg_encoder;
 
+/* Where the reading of an answer is that has the transaction's number behind it (tail.c). */
+typedef enum pg_tail {
+    PG_TAIL_NONE = 0,
+    PG_TAIL_STATEMENT, /* results are the statement's */
+    PG_TAIL_ANSWER,    /* the number comes */
+    PG_TAIL_SYNC       /* the pipeline's end comes */
+} pg_tail;
+
+/* What names a transaction beyond its connection (identity.c); 0: not known. */
+typedef struct pg_identity_name {
+    uint64_t xid;
+    uint64_t incarnation; /* of the server: another one after a crash or a failover */
+    uint32_t cluster;
+} pg_identity_name;
+
+typedef struct pg_identity {
+    pg_identity_name open;      /* without xid: where the next one will be */
+    pg_identity_name committed; /* the one whose COMMIT was sent last */
+    bool may_write;             /* something ran that may have given it a number, nobody asked */
+    bool read_only;             /* by begin(): not asked for */
+} pg_identity;
+
 struct tn_driver_conn {
     tn_driver_source *source;
     const tn_host *host;
@@ -85,6 +122,7 @@ struct tn_driver_conn {
     bool failed;           /* an error of what is pending was read, or the tag ROLLBACK */
     bool dirty;            /* session state was changed */
     bool dirty_statements; /* statements were prepared by SQL */
+    uint8_t tail;          /* pg_tail */
     uint32_t syncs;        /* of a pipeline, still to be read */
     tn_outcome if_lost;    /* of what is pending */
     tn_driver_stmt *stmts;
@@ -94,6 +132,7 @@ struct tn_driver_conn {
     bool exact;      /* extra_float_digits was looked after */
     bool misencoded; /* client_encoding was changed: not for the next user */
     int encoding;    /* libpq's number of UTF8 */
+    pg_identity id;
     pg_type_cache types;
     pg_encoder encoder;
     tn_driver_cursor *spare;
@@ -104,6 +143,8 @@ struct tn_driver_conn {
     char fatal[192]; /* what the server said when it ended an idle connection */
     char fatal_sqlstate[6];
     bool verified;
+    uint8_t found; /* what probe.c says of the server */
+    bool passing;  /* nothing that is set in the session stays: a pooler, by the transaction */
 };
 
 /* io.c: all traffic goes through these. On failure err is filled and conn->broken or pending tell.
@@ -116,8 +157,8 @@ tn_status pg_sent(tn_driver_conn *conn, int sent, tn_phase phase, int64_t deadli
 /* The next result, NULL at the end (and in a pipeline behind each command). */
 tn_status pg_result(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, PGresult **ret,
                     tn_error *err);
-/* The same when PQisBusy() has said that it is there. */
-PGresult *pg_take_result(tn_driver_conn *conn);
+/* The same without waiting; false: it is not there yet. */
+bool pg_result_at_hand(tn_driver_conn *conn, PGresult **ret);
 /* Reads to the end; a further error result is reported. *ret_last (may be NULL) is the last one. */
 tn_status pg_finish(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, PGresult **ret_last,
                     tn_error *err);
@@ -144,6 +185,7 @@ typedef struct pg_connect_failure {
     ConnStatusType stage; /* the last one seen before it failed */
     bool peer_closed;     /* the server ended it, or nothing came */
     bool needs_password;
+    bool choosy; /* target_session_attrs may be why: libpq does not tell */
 } pg_connect_failure;
 tn_status pg_connect_diagnose(const tn_driver_source *source, const char *message,
                               const pg_connect_failure *failure, tn_error *err);
@@ -164,6 +206,9 @@ bool pg_reported_as(const tn_driver_conn *conn, const char *name, const char *st
 /* Is client_encoding what it was set to? What is in another one cannot be read as text. */
 tn_status pg_check_encoding(tn_driver_conn *conn, bool ran, tn_error *err);
 void pg_describe_endpoint(tn_driver_conn *conn);
+
+/* probe.c: what the server is, asked by the first connection of a source. */
+tn_status pg_probe(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 
 /* cancel.c */
 tn_status pg_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
@@ -193,7 +238,9 @@ struct tn_driver_stmt {
     bool digits;     /* and hold numbers that extra_float_digits may cut */
     bool intervals;  /* and hold intervals, whose text may mean two things */
     uint8_t changes; /* pg_changes */
+    uint8_t writes;  /* pg_writes */
     bool commits;    /* ends a transaction for good */
+    bool rolls_back; /* the whole of it */
     char name[PG_NAME_SIZE];
     tn_str sql;
     tn_stmt_info info;
@@ -206,6 +253,9 @@ struct tn_driver_stmt {
 
 /* What a statement's text shows of session state. */
 enum { PG_CHANGES_SESSION = 1, PG_CHANGES_STATEMENTS = 2, PG_FORGETS_STATEMENTS = 4 };
+
+/* Does it give its transaction a number? In doubt it may. */
+typedef enum pg_writes { PG_READS = 0, PG_MAY_WRITE, PG_WRITES } pg_writes;
 
 tn_status pg_prepare(tn_driver_conn *conn, tn_str sql, int64_t deadline_ns, tn_driver_stmt **ret,
                      tn_error *err);
@@ -220,6 +270,7 @@ uint8_t pg_sql_changes(tn_str sql);
 bool pg_sql_is_copy(tn_str sql);
 bool pg_sql_commits(tn_str sql);
 bool pg_sql_reads_only(tn_str sql);
+pg_writes pg_sql_writes(tn_str sql);
 void pg_statement_name(tn_str sql, char name[PG_NAME_SIZE]);
 
 /* lookup.c: types that are not built in, asked once a connection. */
@@ -273,6 +324,35 @@ tn_status pg_cursor_decode(tn_driver_cursor *cursor, int row, tn__arena *arena, 
                            tn_error *err);
 
 /* ---- transaction ----------------------------------------------------------------------------- */
+
+/* tail.c: a statement of a transaction that writes takes along the question for the transaction's
+ * number, in one round trip by a pipeline. Whoever reads the statement's results sees nothing of
+ * it: their end is the pipeline's end. A question that fails has ended the transaction, and is
+ * reported as an error behind the statement's tag. */
+bool pg_tail_wanted(const tn_driver_stmt *stmt);
+/* The question and the pipeline's end, behind a statement that was sent in pipeline mode. */
+int pg_tail_send(tn_driver_conn *conn);
+/* true: the result was the tail's own, take the next. false: it is the statement's; *result may
+ * have become NULL, its end. */
+bool pg_tail_takes(tn_driver_conn *conn, PGresult **result);
+
+/* identity.c */
+void pg_identity_begin(tn_driver_conn *conn, bool read_only);
+/* Call before a statement is sent: what the transaction is from then on. */
+void pg_identity_statement(const tn_driver_stmt *stmt, bool inside);
+/* COMMIT is sent next. */
+void pg_identity_commit(tn_driver_conn *conn);
+/* Asks the server before COMMIT when that is necessary: one round trip. */
+tn_status pg_identity_ask(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+/* The question, and what was answered. */
+const char *pg_identity_question(const tn_driver_conn *conn);
+void pg_identity_learn(tn_driver_conn *conn, const PGresult *result);
+void pg_identify(const tn_driver_conn *conn, char *buf, size_t size);
+tn_status pg_outcome(tn_driver_conn *conn, tn_str id, int64_t deadline_ns, tn_outcome *ret_outcome,
+                     tn_error *err);
+/* Pure: the name as text, "" where it does not fit. */
+void pg_identity_print(const pg_identity_name *name, char *buf, size_t size);
+bool pg_identity_parse(tn_str text, pg_identity_name *ret);
 
 extern const tn_txn_ops pg_txn_ops;
 tn_status pg_rollback(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);

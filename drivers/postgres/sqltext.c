@@ -127,6 +127,161 @@ bool pg_sql_reads_only(tn_str sql)
     return word_is(&first, "show");
 }
 
+/* Words that a parenthesis follows without a call, and functions of the server's own that only
+ * compute. One of the same name in somebody's own schema would be missed: then nobody knows the
+ * transaction's number, no more. */
+static bool only_computes(const tn__tok *tok)
+{
+    static const char *const words[] = {
+        "in",
+        "values",
+        "exists",
+        "any",
+        "all",
+        "some",
+        "over",
+        "as",
+        "from",
+        "join",
+        "on",
+        "using",
+        "where",
+        "and",
+        "or",
+        "not",
+        "select",
+        "by",
+        "union",
+        "except",
+        "intersect",
+        "case",
+        "when",
+        "then",
+        "else",
+        "is",
+        "like",
+        "ilike",
+        "between",
+        "limit",
+        "offset",
+        "filter",
+        "distinct",
+        "lateral",
+        "array",
+        "row",
+        "materialized",
+        "having",
+        "group",
+        "sets",
+        "with",
+        "cast",
+        "count",
+        "sum",
+        "min",
+        "max",
+        "avg",
+        "coalesce",
+        "nullif",
+        "greatest",
+        "least",
+        "lower",
+        "upper",
+        "length",
+        "now",
+        "abs",
+        "round",
+        "floor",
+        "ceil",
+        "substr",
+        "substring",
+        "trim",
+        "replace",
+        "concat",
+        "position",
+        "extract",
+        "date_trunc",
+        "to_char",
+        "array_agg",
+        "string_agg",
+        "json_agg",
+        "jsonb_agg",
+        "row_number",
+        "rank",
+        "dense_rank",
+        "lag",
+        "lead",
+        "unnest",
+        "varchar",
+        "char",
+        "numeric",
+        "decimal",
+        "timestamp",
+        "timestamptz",
+        "time",
+        "interval",
+        "bit",
+        "bool_or",
+        "bool_and",
+        "random",
+        "generate_series",
+        "json_build_object",
+        "jsonb_build_object",
+    };
+
+    return word_in(tok, words, TN__COUNT_OF(words));
+}
+
+/* FOR UPDATE gives its transaction a number, INTO makes a table. */
+static bool query_writes(tn__lexer lexer)
+{
+    static const char *const writing[] = {"insert", "update", "delete", "merge", "into", "share"};
+    tn__tok before = {.kind = TN__TOK_END}, tok = tn__lexer_skip(&lexer);
+    bool qualified = false;
+
+    for (; tok.kind != TN__TOK_END; tok = tn__lexer_skip(&lexer)) {
+        bool name = before.kind == TN__TOK_WORD || before.kind == TN__TOK_QUOTED;
+        if (tok.kind == TN__TOK_ERROR || word_in(&tok, writing, TN__COUNT_OF(writing)))
+            return true;
+        if (name && tok.kind == TN__TOK_PUNCT && tok.text.ptr[0] == '(' &&
+            (qualified || !only_computes(&before)))
+            return true;
+        if (tok.kind == TN__TOK_WORD || tok.kind == TN__TOK_QUOTED)
+            qualified = before.kind == TN__TOK_PUNCT && before.text.ptr[0] == '.';
+        before = tok;
+    }
+    return false;
+}
+
+static bool is_change(const tn__tok *tok)
+{
+    static const char *const changes[] = {"insert", "update", "delete", "merge"};
+
+    return word_in(tok, changes, TN__COUNT_OF(changes));
+}
+
+pg_writes pg_sql_writes(tn_str sql)
+{
+    static const char *const queries[] = {"select", "values", "table", "with"};
+    static const char *const reads[] = {
+        "show",   "set",      "reset",    "close",      "begin",   "start",
+        "commit", "end",      "rollback", "abort",      "release", "savepoint",
+        "listen", "unlisten", "discard",  "deallocate", "lock",    "notify",
+    };
+    tn__lexer lexer;
+
+    tn__lexer_init(&lexer, sql);
+    tn__tok first = tn__lexer_skip(&lexer);
+    while (first.kind == TN__TOK_PUNCT && first.text.ptr[0] == '(')
+        first = tn__lexer_skip(&lexer);
+    if (is_change(&first) || (word_is(&first, "with") && anywhere(lexer, is_change)))
+        return PG_WRITES;
+    if (first.kind == TN__TOK_END || word_in(&first, reads, TN__COUNT_OF(reads)))
+        return PG_READS;
+    if (word_in(&first, queries, TN__COUNT_OF(queries)) && !query_writes(lexer))
+        return PG_READS;
+    return PG_MAY_WRITE;
+}
+
 /* FNV-1a, from the end: independent of tn__hash(), which gives the other half. */
 static uint64_t second_hash(tn_str sql)
 {

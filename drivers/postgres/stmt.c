@@ -471,11 +471,14 @@ static tn_driver_stmt *new_stmt(tn_driver_conn *conn, tn_str sql)
         free(stmt);
         return NULL;
     }
-    if (!conn->source->prepare_off)
+    if (conn->source->prepare != PG_PREPARE_OFF && !conn->passing)
         pg_statement_name(sql, stmt->name);
     stmt->changes = pg_sql_changes(sql);
+    stmt->writes = (uint8_t)pg_sql_writes(sql);
     stmt->commits = pg_sql_commits(sql);
-    if (tn__sql_first_word(sql) == TN__STMT_EMPTY)
+    tn__stmt_word word = tn__sql_first_word(sql);
+    stmt->rolls_back = word == TN__STMT_ROLLBACK;
+    if (word == TN__STMT_EMPTY)
         stmt->info.flags |= TN_STMT_EMPTY | TN_STMT_READ_ONLY;
     if (pg_sql_reads_only(sql))
         stmt->info.flags |= TN_STMT_READ_ONLY;

@@ -44,6 +44,7 @@ static tn_status begin(tn_driver_conn *conn, const tn_txn_request *request, int6
     if (status == TN_OK && PQtransactionStatus(conn->pg) != PQTRANS_INTRANS)
         return pg_fail_protocol(conn, TN_PHASE_EXECUTE, err,
                                 "BEGIN was answered, but no transaction is open");
+    pg_identity_begin(conn, request->read_only);
     return status;
 }
 
@@ -90,9 +91,13 @@ static tn_status commit(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err
     tn_status status = pg_ready(conn, TN_PHASE_COMMIT, err);
     if (status != TN_OK)
         return status;
+    status = pg_identity_ask(conn, deadline_ns, err);
+    if (status != TN_OK)
+        return status;
     pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
     if (dead(conn))
         return pg_fail_lost(conn, TN_PHASE_COMMIT, err);
+    pg_identity_commit(conn);
     conn->committing = true;
     status = pg_command(conn, "COMMIT", TN_PHASE_COMMIT, deadline_ns, &result, err);
     if (status == TN_OK)
@@ -104,6 +109,7 @@ static tn_status commit(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err
 
 tn_status pg_rollback(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
+    pg_identity_begin(conn, false);
     tn_status status = simple(conn, "ROLLBACK", TN_PHASE_EXECUTE, deadline_ns, err);
 
     if (status == TN_OK && PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
@@ -145,4 +151,6 @@ const tn_txn_ops pg_txn_ops = {
     .savepoint = savepoint,
     .release = release,
     .rollback_to = rollback_to,
+    .identify = pg_identify,
+    .outcome = pg_outcome,
 };

@@ -19,7 +19,9 @@
 #include <tenon/rows.h>
 #include <tenon/script.h>
 #include <tenon/site.h>
+#include <tenon/stats.h>
 #include <tenon/stmt.h>
+#include <tenon/trace.h>
 #include <tenon/txn.h>
 #include <tenon/types.h>
 #include <tenon/version.h>

@@ -75,7 +75,7 @@ static void fails_in_tx(struct cell *cell, tn_db *tx, const char *sql)
     tn_status status = tn_exec(tx, sql, NULL, NULL, &err);
     cell_saw(cell, status, &err);
     cell_expect_ok(tn_rollback(tx, &err), &err, "rollback");
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 static void fails_in_session(struct cell *cell, tn_db *session, const char *sql)
@@ -84,7 +84,7 @@ static void fails_in_session(struct cell *cell, tn_db *session, const char *sql)
     tn_status status = tn_exec(session, sql, NULL, NULL, &err);
     cell_saw(cell, status, &err);
     tn_release(session);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 static void commit_judged(struct cell *cell, tn_db *tx)
@@ -92,18 +92,16 @@ static void commit_judged(struct cell *cell, tn_db *tx)
     tn_error err = TN_ERROR_INIT;
     tn_status status = tn_commit(tx, &err);
     cell_saw(cell, status, &err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 /* ---- S1: ended while it is being made ---------------------------------------------------------
  */
 
-/* The server's greeting is kept back until its backend has been ended. */
+/* The server's greeting is kept back until its backend has been ended: the connection is dead when
+ * it is made. */
 static void s1_connect_happens(struct cell *cell)
 {
-    static const char *const one[] = {"connect_retries=0", NULL};
-    tn_error err = TN_ERROR_INIT;
-
     test_proxy_break(stage.proxy, PROXY_RST);
     assert_true(test_server_wait(stage.admin,
                                  "select count(*) from pg_stat_activity where usename = 'app'", 0));
@@ -112,14 +110,10 @@ static void s1_connect_happens(struct cell *cell)
     assert_true(test_proxy_wait_cuts(stage.proxy, 1, 5000));
     test_server_run(stage.admin, "select pg_terminate_backend(pid, 10000) from pg_stat_activity"
                                  " where usename = 'app'");
-    test_proxy_release(stage.proxy);
+    test_proxy_pass(stage.proxy);
     job_join(&cell->jobs[0]);
-    cell_expect_ok(cell->jobs[0].status, &cell->jobs[0].err, "who waited for a connection");
-
-    test_proxy_on(stage.proxy, PROXY_S2C, "server_version", PROXY_BEFORE, PROXY_FIN, 1, 1);
-    tn_db *other = stage_open(stage.url, one, &err);
-    assert_null(other);
-    cell_saw(cell, err.status, &err);
+    cell_saw(cell, cell->jobs[0].status, &cell->jobs[0].err);
+    cell->judge_fate = true;
 }
 
 CELL(s1_connect)
@@ -158,7 +152,7 @@ static void s9_stream_happens(struct cell *cell)
     tn_status status = tn_close(rows, &err);
     cell_saw(cell, status, &err);
     tn_release(session);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s9_stream)
@@ -179,15 +173,23 @@ CELL(s9_tx)
     cell_run(row, fault, NULL, s9_tx_happens);
 }
 
+/* statement_timeout is not in force while a transaction commits (PostgreSQL 15): the same SQLSTATE
+ * comes from pg_cancel_backend(). The server has answered, so nothing is in doubt. */
 static void s9_commit_happens(struct cell *cell)
 {
     tn_error err = TN_ERROR_INIT;
+    char sql[64];
     tn_db *tx = begin_tx(cell, NULL);
+
     cell_expect_ok(tn_exec(tx, "insert into slow_ledger values ($1, 30)",
                            tn_args(cell_new_id(cell)), NULL, &err),
                    &err, "the write");
-    run(tx, "set local statement_timeout = 100");
-    commit_judged(cell, tx);
+    job_commit(&cell->jobs[0], tx);
+    snprintf(sql, sizeof(sql), "select pg_cancel_backend(%d)", cell_wait_active("commit%"));
+    test_server_run(stage.admin, sql);
+    job_join(&cell->jobs[0]);
+    cell_saw(cell, cell->jobs[0].status, &cell->jobs[0].err);
+    cell->judge_fate = true;
 }
 
 CELL(s9_commit)
@@ -253,10 +255,19 @@ static void rival_leaves(void)
     test_server_run(stage.admin, "rollback");
 }
 
-/* Ours holds the first row: asked before the rival's own query makes admin deaf. */
+/* Ours has the first row and waits for the rival: asked before the rival's own query makes admin
+ * deaf. */
 static void when_ours_waits(void)
 {
-    cell_wait_active("%cross_rows%");
+    static const char waits[] = "select count(*) from pg_stat_activity where usename = 'app'"
+                                " and state = 'active' and wait_event = 'PgSleep'";
+    for (int i = 0; i < 2000; i++) {
+        test_server_run(stage.admin, "select pg_stat_clear_snapshot()");
+        if (test_server_number(stage.admin, waits) == 1)
+            return;
+        poll(NULL, 0, 2);
+    }
+    fail_msg("nobody waits for the rival");
 }
 
 static void s11_query_happens(struct cell *cell)
@@ -268,7 +279,7 @@ static void s11_query_happens(struct cell *cell)
     job_join(&cell->jobs[0]);
     rival_leaves();
     cell_saw(cell, cell->jobs[0].status, &cell->jobs[0].err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s11_query)
@@ -290,7 +301,7 @@ static void s11_tx_happens(struct cell *cell)
     rival_leaves();
     cell_saw(cell, cell->jobs[0].status, &cell->jobs[0].err);
     cell_expect_ok(tn_rollback(tx, &err), &err, "rollback");
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s11_tx)
@@ -308,12 +319,12 @@ static void s11_commit_happens(struct cell *cell)
                    &err, "the write");
     rival_begins();
     job_commit(&cell->jobs[0], tx);
-    cell_wait_active("commit%");
+    when_ours_waits();
     rival_comes();
     job_join(&cell->jobs[0]);
     rival_leaves();
     cell_saw(cell, cell->jobs[0].status, &cell->jobs[0].err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s11_commit)
@@ -329,7 +340,7 @@ static void s12_query_happens(struct cell *cell)
     tn_error err = TN_ERROR_INIT;
     tn_status status = tn_exec(cell->db, "select refuse_serialization()", NULL, NULL, &err);
     cell_saw(cell, status, &err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s12_query)
@@ -464,7 +475,7 @@ static void s16_idle_happens(struct cell *cell)
     test_server_run(stage.admin, "alter role app reset idle_session_timeout");
     tn_status status = tn_get(cell->db, "select 1", NULL, tn_into(&one), &err);
     cell_saw(cell, status, &err);
-    cell->judged_fate = 1;
+    cell->judge_fate = true;
 }
 
 CELL(s16_idle)

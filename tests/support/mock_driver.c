@@ -5,7 +5,9 @@
  * allocates when it opens and prepares, never when it executes and fetches, so that tests can count
  * what the core allocates.
  */
+#include <poll.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@ struct tn_driver_source {
     const tn_host *host;
     atomic_uint conns;
     unsigned generation;
+    char url[128];
 };
 
 struct tn_driver_cursor {
@@ -66,8 +69,18 @@ static tn_status answer_with(mock *m, const tn_host *host, tn_status status, con
     return status == TN_DRIVER_STALE ? status : filled;
 }
 
-static tn_wait_result wait_here(mock *m, const tn_host *host, tn_host_conn *host_conn,
-                                int64_t deadline_ns)
+/* Nothing but mock_wake() ends it. */
+static tn_wait_result wait_deaf(const mock *m)
+{
+    struct pollfd fd = {.fd = m->wake[0], .events = POLLIN};
+
+    while (poll(&fd, 1, -1) < 0)
+        continue;
+    return TN_WAIT_READY;
+}
+
+static tn_wait_result wait_here(mock *m, const mock_fault *fault, const tn_host *host,
+                                tn_host_conn *host_conn, int64_t deadline_ns)
 {
     tn_wait_result result;
     char byte;
@@ -77,7 +90,8 @@ static tn_wait_result wait_here(mock *m, const tn_host *host, tn_host_conn *host
     pthread_cond_broadcast(&m->changed);
     pthread_mutex_unlock(&m->lock);
     do
-        result = host->wait(host_conn, m->wake[0], TN_WAIT_READ, deadline_ns);
+        result = fault->deaf ? wait_deaf(m)
+                             : host->wait(host_conn, m->wake[0], TN_WAIT_READ, deadline_ns);
     while (result == TN_WAIT_READY && read(m->wake[0], &byte, 1) != 1);
     pthread_mutex_lock(&m->lock);
     m->waiting--;
@@ -113,8 +127,8 @@ static tn_status act(tn_driver_source *source, tn_host_conn *host_conn, tn_drive
     const tn_host *host = source->host;
     mock *m = source->m;
 
-    if (fault->wait) {
-        tn_wait_result result = wait_here(m, host, host_conn, deadline_ns);
+    if (fault->wait || fault->deaf) {
+        tn_wait_result result = wait_here(m, fault, host, host_conn, deadline_ns);
         if (result != TN_WAIT_READY) {
             if (conn)
                 leave_state(conn, fault, true);
@@ -140,7 +154,7 @@ static tn_status call(tn_driver_conn *conn, mock_op op, int64_t detail, int64_t 
     if (atomic_exchange(&conn->inside, true))
         mock__violation(conn->m, "operation %d while another runs on the connection", (int)op);
     tn_status status = TN_OK;
-    if (mock__called(conn->m, op, detail, &fault))
+    if (mock__called(conn->m, conn->source->url, op, detail, &fault))
         status = act(conn->source, conn->host_conn, conn, &fault, deadline_ns, err);
     atomic_store(&conn->inside, false);
     return status;
@@ -174,13 +188,14 @@ static tn_status open_source(const tn_host *host, const tn_source_config *config
 
     if (config->size < sizeof(*config) || !terminated(config->url))
         mock__violation(m, "open_source: configuration without size or NUL");
-    if (mock__called(m, MOCK_OPEN_SOURCE, -1, &fault))
+    if (mock__called(m, config->url.ptr, MOCK_OPEN_SOURCE, -1, &fault))
         return answer_with(m, host, fault.status, fault.sqlstate, "scripted failure", err);
     tn_driver_source *source = calloc(1, sizeof(*source));
     if (!source)
         return answer_with(m, host, TN_NOMEM, NULL, "out of memory", err);
     source->m = m;
     source->host = host;
+    snprintf(source->url, sizeof(source->url), "%s", config->url.ptr);
     source->generation = mock__generation(m);
     mock__add(m, source->generation, &m->sources, 1);
     *ret = source;
@@ -195,7 +210,7 @@ static void close_source(tn_driver_source *source)
         return;
     if (atomic_load(&source->conns))
         mock__violation(source->m, "close_source: connections are open");
-    mock__called(source->m, MOCK_CLOSE_SOURCE, -1, &fault);
+    mock__called(source->m, source->url, MOCK_CLOSE_SOURCE, -1, &fault);
     mock__add(source->m, source->generation, &source->m->sources, -1);
     free(source);
 }
@@ -207,7 +222,7 @@ static tn_status open_conn(tn_driver_source *source, tn_host_conn *host_conn, in
 
     if (!host_conn)
         mock__violation(source->m, "open: no host connection");
-    if (mock__called(source->m, MOCK_OPEN, -1, &fault)) {
+    if (mock__called(source->m, source->url, MOCK_OPEN, -1, &fault)) {
         tn_status status = act(source, host_conn, NULL, &fault, deadline_ns, err);
         if (status != TN_OK)
             return status;
@@ -232,7 +247,7 @@ static void close_conn(tn_driver_conn *conn)
         return;
     must(conn, conn->stmts == 0, "close: statements are open");
     must(conn, conn->cursors == 0, "close: cursors are open");
-    mock__called(conn->m, MOCK_CLOSE, -1, &fault);
+    mock__called(conn->m, conn->source->url, MOCK_CLOSE, -1, &fault);
     atomic_fetch_sub(&conn->source->conns, 1);
     mock__add(conn->m, conn->source->generation, &conn->m->conns, -1);
     free(conn);
@@ -277,7 +292,15 @@ static void info(tn_driver_conn *conn, tn_conn_info *ret)
 {
     if (ret->size < sizeof(*ret))
         mock__violation(conn->m, "info: no size");
+    pthread_mutex_lock(&conn->m->lock);
     *ret = conn->m->info;
+    pthread_mutex_unlock(&conn->m->lock);
+}
+
+static bool alive(tn_driver_conn *conn)
+{
+    must(conn, conn->state == TN_CONN_IDLE, "alive: the connection is not idle");
+    return call(conn, MOCK_ALIVE, -1, TN_NO_DEADLINE, NULL) == TN_OK;
 }
 
 const tn_conn_ops mock__conn_ops = {
@@ -291,6 +314,20 @@ const tn_conn_ops mock__conn_ops = {
     .reset = reset,
     .state = state_of,
     .info = info,
+};
+
+const tn_conn_ops mock__remote_conn_ops = {
+    .size = sizeof(tn_conn_ops),
+    .open_source = open_source,
+    .close_source = close_source,
+    .open = open_conn,
+    .close = close_conn,
+    .ping = ping,
+    .cancel = cancel,
+    .reset = reset,
+    .state = state_of,
+    .info = info,
+    .alive = alive,
 };
 
 /* ---- statements ------------------------------------------------------------------------------ */
@@ -350,7 +387,7 @@ static void close_stmt(tn_driver_stmt *stmt)
         return;
     tn_driver_conn *conn = stmt->conn;
     must(conn, stmt->cursors == 0, "stmt.close: one of its cursors is open");
-    mock__called(conn->m, MOCK_STMT_CLOSE, -1, &fault);
+    mock__called(conn->m, conn->source->url, MOCK_STMT_CLOSE, -1, &fault);
     conn->stmts--;
     mock__add(conn->m, conn->source->generation, &conn->m->stmts, -1);
     free(stmt->copy);
@@ -496,7 +533,7 @@ static void close_cursor(tn_driver_cursor *cursor)
         return;
     tn_driver_conn *conn = cursor->stmt->conn;
     must(conn, cursor->used, "cursor.close: closed before");
-    mock__called(conn->m, MOCK_CURSOR_CLOSE, -1, &fault);
+    mock__called(conn->m, conn->source->url, MOCK_CURSOR_CLOSE, -1, &fault);
     if (cursor->attached && cursor->stream && conn->state != TN_CONN_BROKEN)
         conn->state = TN_CONN_BUSY;
     let_go(cursor);
@@ -521,7 +558,9 @@ static tn_status begin(tn_driver_conn *conn, const tn_txn_request *request, int6
 {
     must(conn, conn->state == TN_CONN_IDLE && !conn->attached, "begin: the connection is not idle");
     must(conn, request->size >= sizeof(*request), "begin: the request has no size");
+    pthread_mutex_lock(&conn->m->lock);
     conn->m->last_request = *request;
+    pthread_mutex_unlock(&conn->m->lock);
     tn_status status = call(conn, MOCK_BEGIN, -1, deadline_ns, err);
     if (status != TN_OK)
         return status;
@@ -613,4 +652,47 @@ const tn_txn_ops mock__flat_txn_ops = {
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
+};
+
+/* ---- what became of a commit ----------------------------------------------------------------- */
+
+static void identify(const tn_driver_conn *conn, char *buf, size_t size)
+{
+    if (size < TN_TXN_ID_SIZE)
+        mock__violation(conn->m, "identify: too little room");
+    pthread_mutex_lock(&conn->m->lock);
+    memcpy(buf, conn->m->txn_id, strlen(conn->m->txn_id) + 1);
+    pthread_mutex_unlock(&conn->m->lock);
+}
+
+static tn_status outcome(tn_driver_conn *conn, tn_str id, int64_t deadline_ns,
+                         tn_outcome *ret_outcome, tn_error *err)
+{
+    mock *m = conn->m;
+
+    must(conn, conn->state == TN_CONN_IDLE, "outcome: the connection is not idle");
+    tn_status status = call(conn, MOCK_OUTCOME, -1, deadline_ns, err);
+    if (status != TN_OK)
+        return status;
+    pthread_mutex_lock(&m->lock);
+    bool known = id.len == strlen(m->txn_id) && memcmp(id.ptr, m->txn_id, id.len) == 0;
+    *ret_outcome = known && m->n_outcomes ? m->outcomes[0] : TN_OUTCOME_NONE;
+    if (m->n_outcomes > 1) {
+        m->outcomes++;
+        m->n_outcomes--;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return TN_OK;
+}
+
+const tn_txn_ops mock__remote_txn_ops = {
+    .size = sizeof(tn_txn_ops),
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .savepoint = savepoint,
+    .release = release,
+    .rollback_to = rollback_to,
+    .identify = identify,
+    .outcome = outcome,
 };

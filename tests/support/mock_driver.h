@@ -37,6 +37,8 @@ typedef enum mock_op {
     MOCK_SAVEPOINT,
     MOCK_RELEASE,
     MOCK_ROLLBACK_TO,
+    MOCK_ALIVE, /* a fault makes it false; remote drivers only, as the next */
+    MOCK_OUTCOME,
     MOCK_OPS
 } mock_op;
 
@@ -71,12 +73,15 @@ typedef struct mock_fault {
     const char *sqlstate; /* NULL: none */
     const char *message;  /* NULL: "scripted failure" */
     int to;               /* MOCK_TO(): the state it leaves behind */
+    const char *url;      /* only of sources whose URL has this in it; NULL: all */
     bool wait; /* first waits for mock_wake(), by host->wait: deadline and cancel count */
+    bool deaf; /* the same, but nothing else counts: a client library that is stuck */
 } mock_fault;
 
 typedef struct mock mock;
 
-/* A new driver, registered for this scheme. Lives as long as the process; at most 16. */
+/* A new driver, registered for this scheme. Lives as long as the process; at most 16. With
+ * TN_CAP_REMOTE it has what was added in minor 1: alive, identify, outcome. */
 mock *mock_new(const char *scheme, uint64_t capabilities);
 #define MOCK_CAPABILITIES (TN_CAP_SQL | TN_CAP_SAVEPOINTS | TN_CAP_CANCEL | TN_CAP_STREAM)
 
@@ -118,6 +123,10 @@ const tn_value *mock_last_params(mock *m, size_t *ret_count);
 /* What the last transaction was begun with, and the last deadline of an execute. */
 const tn_txn_request *mock_last_request(mock *m);
 int64_t mock_last_deadline(mock *m);
+
+/* What identify() says of every transaction, and what outcome() answers in turn, the last one again
+ * and again. Borrowed. Any thread. */
+void mock_outcomes(mock *m, const char *id, const tn_outcome *outcomes, size_t count);
 
 /* What the next info() says; texts are borrowed. */
 void mock_set_info(mock *m, const tn_conn_info *info);

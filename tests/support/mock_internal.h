@@ -35,20 +35,26 @@ struct mock {
     tn_txn_request last_request;
     int64_t last_deadline;
     tn_conn_info info;
+    const char *txn_id;
+    const tn_outcome *outcomes;
+    size_t n_outcomes;
 };
 
 /* The operations, for the module. */
 extern const tn_conn_ops mock__conn_ops;
+extern const tn_conn_ops mock__remote_conn_ops;
 extern const tn_stmt_ops mock__stmt_ops;
 extern const tn_cursor_ops mock__cursor_ops;
 extern const tn_txn_ops mock__txn_ops;
-extern const tn_txn_ops mock__flat_txn_ops; /* without savepoints */
+extern const tn_txn_ops mock__flat_txn_ops;   /* without savepoints */
+extern const tn_txn_ops mock__remote_txn_ops; /* with what became of a commit */
 
 /* The mock of a scheme; NULL if there is none. */
 mock *mock__find(tn_str scheme);
 
-/* Counts and traces a call (detail: -1 or a level). True if a fault is due, which is copied out. */
-bool mock__called(mock *m, mock_op op, int64_t detail, mock_fault *ret);
+/* Counts and traces a call (detail: -1 or a level) on a source of this URL (NULL: none yet). True
+ * if a fault is due, which is copied out. */
+bool mock__called(mock *m, const char *url, mock_op op, int64_t detail, mock_fault *ret);
 
 /* The host did what the contract forbids. The first one is kept. */
 void mock__violation(mock *m, const char *format, ...) TN_PRINTF(2, 3);

@@ -42,6 +42,8 @@ static const char *const names[MOCK_OPS] = {
     [MOCK_SAVEPOINT] = "savepoint",
     [MOCK_RELEASE] = "release",
     [MOCK_ROLLBACK_TO] = "rollback_to",
+    [MOCK_ALIVE] = "alive",
+    [MOCK_OUTCOME] = "outcome",
 };
 
 static const char *client(void)
@@ -66,10 +68,12 @@ mock *mock_new(const char *scheme, uint64_t capabilities)
         .name = m->scheme,
         .version = "1.0.0",
         .schemes = m->schemes,
-        .conn = &mock__conn_ops,
+        .conn = capabilities & TN_CAP_REMOTE ? &mock__remote_conn_ops : &mock__conn_ops,
         .stmt = &mock__stmt_ops,
         .cursor = &mock__cursor_ops,
-        .txn = capabilities & TN_CAP_SAVEPOINTS ? &mock__txn_ops : &mock__flat_txn_ops,
+        .txn = capabilities & TN_CAP_REMOTE       ? &mock__remote_txn_ops
+               : capabilities & TN_CAP_SAVEPOINTS ? &mock__txn_ops
+                                                  : &mock__flat_txn_ops,
         .client = client,
     };
     pthread_mutex_init(&m->lock, NULL);
@@ -113,6 +117,8 @@ void mock_reset(mock *m)
     m->sources = m->conns = m->peak_conns = m->stmts = m->cursors = 0;
     m->n_last_params = 0;
     m->info = info;
+    m->txn_id = "";
+    m->n_outcomes = 0;
     while (read(m->wake[0], &byte, 1) == 1)
         ;
     pthread_mutex_unlock(&m->lock);
@@ -211,7 +217,7 @@ static void trace(mock *m, mock_op op, int64_t detail)
     m->trace_len += (size_t)len;
 }
 
-bool mock__called(mock *m, mock_op op, int64_t detail, mock_fault *ret)
+bool mock__called(mock *m, const char *url, mock_op op, int64_t detail, mock_fault *ret)
 {
     bool due = false;
 
@@ -220,7 +226,7 @@ bool mock__called(mock *m, mock_op op, int64_t detail, mock_fault *ret)
     trace(m, op, detail);
     for (size_t i = 0; i < m->n_faults; i++) {
         const mock_fault *fault = &m->faults[i];
-        if (fault->op != op)
+        if (fault->op != op || (fault->url && !(url && strstr(url, fault->url))))
             continue;
         unsigned seen = ++m->seen[i];
         if (!due && seen >= fault->nth && seen - fault->nth < fault->times) {
@@ -323,7 +329,18 @@ int64_t mock_last_deadline(mock *m)
     return m->last_deadline;
 }
 
+void mock_outcomes(mock *m, const char *id, const tn_outcome *outcomes, size_t count)
+{
+    pthread_mutex_lock(&m->lock);
+    m->txn_id = id;
+    m->outcomes = outcomes;
+    m->n_outcomes = count;
+    pthread_mutex_unlock(&m->lock);
+}
+
 void mock_set_info(mock *m, const tn_conn_info *info)
 {
+    pthread_mutex_lock(&m->lock);
     m->info = *info;
+    pthread_mutex_unlock(&m->lock);
 }

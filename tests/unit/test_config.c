@@ -185,6 +185,18 @@ static void test_all_faults_at_once(void **state)
         "DATABASE_URL is not set");
 }
 
+static void test_components_have_names(void **state)
+{
+    (void)state;
+    setenv("DATABASE_URL", "sqlite::memory:", 1);
+    setenv("DB_LOG_COMPONENTS", "all,-pol", 1);
+    check_load_fails(
+        "DB_LOG_COMPONENTS: \"all,-pol\" has a name that is none of all, config, driver, connect, "
+        "pool, query, slow, txn, health, shutdown, server (environment)");
+    setenv("DB_LOG_COMPONENTS", "all, -pool", 1);
+    tn_config_free(load());
+}
+
 static void test_more_faults_than_fit(void **state)
 {
     tn_error err = TN_ERROR_INIT;
@@ -580,6 +592,7 @@ int main(void)
         CASE(test_load_file),
         CASE(test_empty_means_not_set),
         CASE(test_all_faults_at_once),
+        CASE(test_components_have_names),
         CASE(test_more_faults_than_fit),
         CASE(test_bounds),
         CASE(test_minimum_and_maximum),

@@ -31,6 +31,7 @@ struct stage {
     test_proxy *proxy;
     PGconn *admin; /* past the proxy, on the socket */
     char url[256]; /* through the proxy */
+    bool pooled;   /* for one cell: sessions of the server are a pooler's and stay */
 };
 extern struct stage stage;
 
@@ -71,7 +72,7 @@ struct cell {
     int64_t struck_ms, ended_ms;
     struct job jobs[3];
     uint64_t destroyed_before;
-    int judged_fate; /* -1: not told */
+    bool judge_fate; /* of the connection: the pool's figures tell */
     int fds, threads;
 };
 
@@ -90,6 +91,8 @@ void stage_visit(const test_server *other);
 /* What is visited has moved: another server is in its place. */
 void stage_moved(const test_server *other);
 void stage_make_tables(void);
+/* The log goes to where secrets are looked for; after a cell it does again. */
+void stage_watch_log(void);
 /* With these settings "name=value", NULL-terminated, over the usual ones. NULL with the error. */
 tn_db *stage_open(const char *url, const char *const settings[], tn_error *err);
 

@@ -215,7 +215,7 @@ static void init_lock(test_proxy *proxy)
     pthread_mutex_init(&proxy->lock, NULL);
 }
 
-test_proxy *test_proxy_start(const char *host, int port)
+static test_proxy *start(int listener, const char *host, int port)
 {
     test_proxy *proxy = calloc(1, sizeof(*proxy));
     struct sockaddr_in address;
@@ -226,12 +226,13 @@ test_proxy *test_proxy_start(const char *host, int port)
     init_lock(proxy);
     set_target(proxy, host, port);
     proxy->listen = true;
-    proxy->listener = -1;
+    proxy->listener = listener;
     proxy->times = calloc(MAX_TIMES, sizeof(*proxy->times));
     proxy->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    proxy->keeper = bound_socket(0);
-    if (proxy->times && proxy->wake >= 0 && proxy->keeper >= 0 &&
-        getsockname(proxy->keeper, (struct sockaddr *)&address, &size) == 0) {
+    proxy->keeper = listener < 0 ? bound_socket(0) : -1;
+    if (proxy->times && proxy->wake >= 0 && (listener >= 0 || proxy->keeper >= 0) &&
+        getsockname(listener >= 0 ? listener : proxy->keeper, (struct sockaddr *)&address, &size) ==
+            0) {
         proxy->port = ntohs(address.sin_port);
         open_or_close_port(proxy);
         if (pthread_create(&proxy->thread, NULL, run, proxy) == 0)
@@ -240,6 +241,16 @@ test_proxy *test_proxy_start(const char *host, int port)
     perror("test proxy: starting");
     dispose(proxy);
     return NULL;
+}
+
+test_proxy *test_proxy_start(const char *host, int port)
+{
+    return start(-1, host, port);
+}
+
+test_proxy *test_proxy_start_on(int listener, const char *host, int port)
+{
+    return start(listener, host, port);
 }
 
 /* Commands: the change is made under the lock, and the thread has seen it when end() returns. */
@@ -450,6 +461,14 @@ void test_proxy_stats(test_proxy *proxy, proxy_stats *ret)
     for (const struct proxy_conn *conn = proxy->conns; conn; conn = conn->next)
         ret->held += conn->held;
     pthread_mutex_unlock(&proxy->lock);
+}
+
+uint64_t test_proxy_seen(test_proxy *proxy, proxy_direction direction)
+{
+    pthread_mutex_lock(&proxy->lock);
+    uint64_t seen = proxy->conns ? proxy->conns->flow[direction].seen : 0;
+    pthread_mutex_unlock(&proxy->lock);
+    return seen;
 }
 
 bool test_proxy_wait_cuts(test_proxy *proxy, uint64_t cuts, int timeout_ms)

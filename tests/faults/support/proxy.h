@@ -41,6 +41,9 @@ typedef struct proxy_stats {
 /* Forwards to host (a numeric IPv4 address) and port. NULL, with the reason on stderr, on failure.
  * Ended with test_proxy_stop(). */
 test_proxy *test_proxy_start(const char *host, int port);
+/* The same on a socket that listens already, wherever that is; it is taken over. Such a proxy
+ * cannot refuse. */
+test_proxy *test_proxy_start_on(int listener, const char *host, int port);
 /* Resets what is open and frees it. NULL is fine. */
 void test_proxy_stop(test_proxy *proxy);
 
@@ -93,6 +96,8 @@ void test_proxy_on(test_proxy *proxy, proxy_direction direction, const char *tex
 void test_proxy_random(test_proxy *proxy, uint64_t seed, unsigned after, unsigned before);
 
 void test_proxy_stats(test_proxy *proxy, proxy_stats *ret);
+/* Bytes that the newest open connection has carried in this direction. */
+uint64_t test_proxy_seen(test_proxy *proxy, proxy_direction direction);
 /* Waits until so many actions were done in all; false after timeout_ms. */
 bool test_proxy_wait_cuts(test_proxy *proxy, uint64_t cuts, int timeout_ms);
 /* The most connections accepted within any stretch of window_ms since since_ms (both of the

@@ -91,6 +91,8 @@ int64_t proxy_conn_poll(const struct proxy_conn *conn, const struct faults *faul
 
     /* A descriptor without a wanted event is left out: poll() would tell of its end for ever. */
     fds[0] = fds[1] = (struct pollfd){.fd = -1};
+    if (conn->mute) /* what is said there is not listened to, only its end */
+        fds[0] = (struct pollfd){.fd = conn->fd[0], .events = POLLIN};
     if (conn->mute || conn->held)
         return INT64_MAX;
     if (conn->connecting) {
@@ -384,9 +386,19 @@ static void pass_on_ends(struct proxy_conn *conn)
         proxy_conn_cut(conn, PROXY_FIN);
 }
 
+static void listen_for_end(struct proxy_conn *conn)
+{
+    unsigned char said[4096];
+    ssize_t n = read(conn->fd[0], said, sizeof(said));
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        proxy_conn_cut(conn, PROXY_RST);
+}
+
 void proxy_conn_step(struct proxy_conn *conn, struct faults *faults, proxy_stats *stats,
                      const struct pollfd fds[2], int64_t now)
 {
+    if (conn->mute && !conn->dead && fds[0].revents)
+        listen_for_end(conn);
     if (conn->mute || conn->held || conn->dead)
         return;
     if (conn->connecting) {

@@ -55,6 +55,15 @@ static void clear_away(const test_server *server)
     nftw(server->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+void test_close_others(int fd)
+{
+    enum { FDS = 1024 };
+
+    for (int other = STDERR_FILENO + 1; other < FDS; other++)
+        if (other != fd)
+            close(other);
+}
+
 /* Waits for the end of the test, which closes the pipe whatever happens to it. */
 static bool start_guard(test_server *server)
 {
@@ -65,7 +74,7 @@ static bool start_guard(test_server *server)
     server->guard = fork();
     if (server->guard == 0) {
         char byte;
-        close(ends[1]);
+        test_close_others(ends[0]);
         setsid();
         signal(SIGINT, SIG_IGN);
         signal(SIGTERM, SIG_IGN);
@@ -85,7 +94,7 @@ _Noreturn static void give_up(const test_server *server, const char *what)
     exit(EXIT_FAILURE);
 }
 
-static void make_folder(test_server *server)
+static void make_place(test_server *server)
 {
     snprintf(server->dir, sizeof(server->dir), "/tmp/tenon-test-XXXXXX");
     if (!mkdtemp(server->dir) || !start_guard(server))
@@ -137,40 +146,21 @@ static void create_app(test_server *server, const char *app_password)
 void test_server_create(test_server *server, const char *const settings[], const char *address,
                         const char *app_password)
 {
-    make_folder(server);
+    make_place(server);
     if (address)
         setenv("TEST_SERVER_ADDRESS", address, 1);
     create_cluster(server, settings);
     create_app(server, app_password);
 }
 
-void test_server_create_standby(test_server *standby, const test_server *primary,
-                                const char *const settings[])
-{
-    const char *arguments[MAX_SETTINGS + 2];
-    char port[16], primary_port[16];
-
-    make_folder(standby);
-    snprintf(port, sizeof(port), "%d", standby->port);
-    snprintf(primary_port, sizeof(primary_port), "%d", primary->port);
-    arguments[0] = port;
-    arguments[1] = primary->dir;
-    arguments[2] = primary_port;
-    run_with_settings(standby, "standby", arguments, 3, settings);
-}
-
-bool test_server_promote(const test_server *standby)
-{
-    return run_script(standby, "promote", NULL) == 0;
-}
-
-bool test_server_create_small(test_server *server, int megabytes, const char *const settings[])
+bool test_server_create_small(test_server *server, int megabytes, const char *const settings[],
+                              const char *app_password)
 {
     char size[16];
     const char *const arguments[] = {size, NULL};
 
     snprintf(size, sizeof(size), "%d", megabytes);
-    make_folder(server);
+    make_place(server);
     if (run_script(server, "mount", arguments) != 0) {
         test_server_remove(server);
         return false;
@@ -178,7 +168,7 @@ bool test_server_create_small(test_server *server, int megabytes, const char *co
     setenv("TEST_SERVER_INITDB", "--wal-segsize=1", 1);
     create_cluster(server, settings);
     unsetenv("TEST_SERVER_INITDB");
-    create_app(server, "apppw");
+    create_app(server, app_password);
     return true;
 }
 
@@ -191,6 +181,29 @@ void test_server_remove(test_server *server)
     while (waitpid(server->guard, &status, 0) < 0 && errno == EINTR)
         continue;
     server->guard = 0;
+}
+
+void test_server_create_standby(test_server *standby, const test_server *primary)
+{
+    test_server_create_standby_with(standby, primary, NULL);
+}
+
+void test_server_create_standby_with(test_server *standby, const test_server *primary,
+                                     const char *const settings[])
+{
+    const char *arguments[MAX_SETTINGS + 2];
+    char port[16];
+
+    make_place(standby);
+    snprintf(port, sizeof(port), "%d", standby->port);
+    arguments[0] = port;
+    arguments[1] = primary->dir;
+    run_with_settings(standby, "standby", arguments, 2, settings);
+}
+
+bool test_server_promote(const test_server *standby)
+{
+    return run_script(standby, "promote", NULL) == 0;
 }
 
 bool test_server_start(const test_server *server)

@@ -28,14 +28,16 @@ void test_server_create(test_server *server, const char *const settings[], const
                         const char *app_password);
 void test_server_remove(test_server *server);
 
-/* A hot standby of a primary, asynchronous. Settings as above. */
-void test_server_create_standby(test_server *standby, const test_server *primary,
-                                const char *const settings[]);
+/* A hot standby that follows it, and what ends that: a server of its own, on another timeline. */
+void test_server_create_standby(test_server *standby, const test_server *primary);
+void test_server_create_standby_with(test_server *standby, const test_server *primary,
+                                     const char *const settings[]);
 bool test_server_promote(const test_server *standby);
 
 /* As test_server_create(), on a file system of its own that is soon full. False, the reason on
  * stdout, where none can be mounted. */
-bool test_server_create_small(test_server *server, int megabytes, const char *const settings[]);
+bool test_server_create_small(test_server *server, int megabytes, const char *const settings[],
+                              const char *app_password);
 
 /* Tries for five seconds: a server that was killed leaves processes that hold its folder. */
 bool test_server_start(const test_server *server);
@@ -65,6 +67,9 @@ int test_server_log_count(const test_server *server, const char *text);
 /* postgresql://USER[:PASSWORD]@127.0.0.1:PORT/DATABASE[?more]; buf is returned. */
 char *test_server_url(const test_server *server, const char *user_password, const char *database,
                       const char *more, char *buf, size_t size);
+
+/* In a guard: lets go of what it inherited, such as the pipes of the guards before it. */
+void test_close_others(int fd);
 
 /* A TCP port of the loopback interface that nobody listens on now. */
 int test_free_port(void);

@@ -6,8 +6,8 @@
 #   server.sh start DIR
 #   server.sh stop DIR [fast|immediate]
 #   server.sh reload DIR
-#   server.sh standby DIR PORT PRIMARY-DIR PRIMARY-PORT [NAME=VALUE ...]   a hot standby in DIR
-#   server.sh promote DIR
+#   server.sh standby DIR PORT PRIMARY [NAME=VALUE ...]   a standby of the one in PRIMARY
+#   server.sh promote DIR                      makes it a server of its own
 #   server.sh mount DIR MEGABYTES | unmount DIR   a small file system in DIR; exit 77: not allowed
 #
 # It listens on 127.0.0.1 (and $TEST_SERVER_ADDRESS): SCRAM for every role but "trusty", and on a
@@ -69,12 +69,32 @@ create)
     } >>"$dir/data/postgresql.conf"
     {
         echo "local all all trust"
-        echo "local replication postgres trust"
+        echo "local replication all trust"
         echo "host all trusty all trust"
         echo "host all all all scram-sha-256"
     } >"$dir/data/pg_hba.conf"
     control start
     ;;
+standby)
+    port=$1
+    primary=$2
+    shift 2
+    chmod 755 "$dir"
+    : >"$dir/control"
+    own "$dir"
+    primary_port=$(sed -n 4p "$primary/data/postmaster.pid")
+    as "$bin/pg_basebackup" -h "$primary" -p "$primary_port" -U postgres -D "$dir/data" -R \
+        -X stream -c fast >>"$dir/control" 2>&1
+    {
+        echo "port = $port"
+        echo "unix_socket_directories = '$dir'"
+        for setting in "$@"; do
+            printf "%s = '%s'\n" "${setting%%=*}" "${setting#*=}"
+        done
+    } >>"$dir/data/postgresql.conf"
+    control start
+    ;;
+promote) control promote ;;
 start)
     # What a killed server leaves behind keeps the folder for a moment.
     tries=0
@@ -89,26 +109,6 @@ reload)
     own "$dir/data"
     control reload
     ;;
-standby)
-    port=$1
-    primary=$2
-    primary_port=$3
-    shift 3
-    chmod 755 "$dir"
-    : >"$dir/control"
-    own "$dir"
-    as "$bin/pg_basebackup" -h "$primary" -p "$primary_port" -U postgres -D "$dir/data" -R \
-        -X stream -c fast >>"$dir/control" 2>&1
-    {
-        echo "port = $port"
-        echo "unix_socket_directories = '$dir'"
-        for setting in "$@"; do
-            printf "%s = '%s'\n" "${setting%%=*}" "${setting#*=}"
-        done
-    } >>"$dir/data/postgresql.conf"
-    control start
-    ;;
-promote) control promote ;;
 mount)
     if ! mount -t tmpfs -o "size=${1}m" tmpfs "$dir" 2>/dev/null; then
         echo "skip: a small file system cannot be mounted here (that needs root)"

@@ -34,7 +34,7 @@ static tn__cache make(size_t capacity)
 static tn__cached *add(tn__cache *cache, const char *text, uint64_t hash, int number)
 {
     assert_null(tn__cache_find(cache, text, strlen(text), hash));
-    tn__cached *entry = tn__cached_new(text, strlen(text), hash);
+    tn__cached *entry = tn__cached_new(tn_str_from(text), TN__STR(""), hash);
     assert_non_null(entry);
     entry->drv = (tn_driver_stmt *)(void *)&closed[number];
     tn__cache_add(cache, entry);
@@ -65,7 +65,7 @@ static void an_entry_is_a_copy_with_its_first_word(void **state)
     char text[] = "begin; select";
 
     (void)state;
-    tn__cached *entry = tn__cached_new(text, 5, 7);
+    tn__cached *entry = tn__cached_new((tn_str){text, 5}, TN__STR(""), 7);
     assert_non_null(entry);
     text[0] = 'x';
     assert_string_equal(entry->text, "begin");

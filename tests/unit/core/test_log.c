@@ -43,7 +43,7 @@ static int setup(void **state)
     memset(&seen, 0, sizeof(seen));
     tn_log_set(to_sink, &seen);
     tn_log_set_level(TN_LOG_DEBUG);
-    return 0;
+    return tn_log_set_components("all", NULL) != TN_OK;
 }
 
 /* Runs before the application has set a level. */
@@ -51,11 +51,18 @@ static void configuration_sets_the_level_until_the_application_does(void **state
 {
     (void)state;
     assert_int_equal(tn_log_get_level(), TN_LOG_ERROR);
-    tn__log_configure(TN_LOG_INFO);
+    tn__log_configure(TN_LOG_INFO, "all");
     assert_int_equal(tn_log_get_level(), TN_LOG_INFO);
     tn_log_set_level(TN_LOG_WARN);
-    tn__log_configure(TN_LOG_DEBUG);
+    tn__log_configure(TN_LOG_DEBUG, "query");
     assert_int_equal(tn_log_get_level(), TN_LOG_WARN);
+    assert_true(tn__log_wanted_in(TN_LOG_WARN, "query"));
+    assert_false(tn__log_wanted_in(TN_LOG_WARN, "pool"));
+    tn__log_configure(TN_LOG_DEBUG, "no such thing");
+    assert_true(tn__log_wanted_in(TN_LOG_WARN, "query"));
+    assert_int_equal(tn_log_set_components("all", NULL), TN_OK);
+    tn__log_configure(TN_LOG_DEBUG, "query");
+    assert_true(tn__log_wanted_in(TN_LOG_WARN, "pool"));
 }
 
 static void levels_are_a_ladder(void **state)
@@ -71,6 +78,68 @@ static void levels_are_a_ladder(void **state)
         }
         assert_false(tn__log_wanted(TN_LOG_OFF));
     }
+}
+
+static bool reaches(tn_log_level level, const char *component)
+{
+    seen.lines = 0;
+    tn__log(level, component, "x");
+    assert_int_equal(seen.lines, tn__log_wanted_in(level, component));
+    return seen.lines == 1;
+}
+
+static void components_are_chosen(void **state)
+{
+    static const struct {
+        const char *text;
+        bool pool, query, server;
+    } rows[] = {
+        {"all", true, true, true},
+        {"query", false, true, false},
+        {"query,pool", true, true, false},
+        {" query , pool ", true, true, false},
+        {"all,-pool", false, true, true},
+        {"-pool", false, true, true},
+        {"-pool,-query", false, false, true},
+        {"all,-all,server", false, false, true},
+        {"pool,-pool", false, false, false},
+        {"-all", false, false, false},
+    };
+    tn_error err = TN_ERROR_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_ok(tn_log_set_components(rows[i].text, &err), err);
+        if (reaches(TN_LOG_WARN, "pool") != rows[i].pool ||
+            reaches(TN_LOG_QUERY, "query") != rows[i].query ||
+            reaches(TN_LOG_INFO, "server") != rows[i].server)
+            fail_msg("\"%s\"", rows[i].text);
+        /* A driver's own name counts as the server's. */
+        assert_int_equal(reaches(TN_LOG_INFO, "wal"), rows[i].server);
+    }
+    /* The level comes first. */
+    assert_ok(tn_log_set_components("all", &err), err);
+    tn_log_set_level(TN_LOG_ERROR);
+    assert_false(reaches(TN_LOG_WARN, "pool"));
+}
+
+static void unknown_components_change_nothing(void **state)
+{
+    static const char *const wrong[] = {
+        "",  " ",         "pol",        "query,", ",query", "query pool",   "Query",
+        "-", "all,-nose", "pool;query", "--pool", "quer",   "config, ,pool"};
+    tn_error err = TN_ERROR_INIT;
+
+    (void)state;
+    assert_ok(tn_log_set_components("pool", &err), err);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        if (tn_log_set_components(wrong[i], &err) != TN_CONFIG)
+            fail_msg("\"%s\" was taken", wrong[i]);
+        assert_contains(err.hint, "config, driver, connect, pool, query, slow, txn, health");
+        assert_true(reaches(TN_LOG_WARN, "pool"));
+        assert_false(reaches(TN_LOG_WARN, "query"));
+    }
+    assert_int_equal(tn_log_set_components(NULL, NULL), TN_CONFIG);
 }
 
 static void a_line_has_its_component_and_text(void **state)
@@ -189,7 +258,7 @@ static void each_statement_writes_a_line_without_values(void **state)
     assert_int_equal(seen.level, TN_LOG_QUERY);
     assert_string_equal(seen.component, "query");
     assert_contains(seen.text, "login $1");
-    assert_contains(seen.text, "1 parameters");
+    assert_contains(seen.text, "($1 text)");
     assert_null(strstr(seen.text, "hunter2"));
     mock_fail(m, (mock_fault){.op = MOCK_EXECUTE, .status = TN_CONSTRAINT, .sqlstate = "23505"});
     assert_status(tn_exec(db, "login $1", tn_args("hunter2"), NULL, &err), TN_CONSTRAINT);
@@ -227,6 +296,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup(name, setup)
         cmocka_unit_test(configuration_sets_the_level_until_the_application_does),
         TEST(levels_are_a_ladder),
+        TEST(components_are_chosen),
+        TEST(unknown_components_change_nothing),
         TEST(a_line_has_its_component_and_text),
         TEST(control_characters_are_escaped),
         TEST(c1_control_characters_are_escaped),

@@ -75,6 +75,84 @@ static void commits_are_seen(void **state)
     assert_false(pg_sql_commits(tn_str_from("prepare p as select 1")));
 }
 
+static void what_may_write_is_seen(void **state)
+{
+    static const struct {
+        const char *sql;
+        pg_writes writes;
+    } rows[] = {
+        {"", PG_READS},
+        {"select 1", PG_READS},
+        {"select a from t where a in (1, 2) and exists (select 1 from u)", PG_READS},
+        {"select count(*), max(a), coalesce(sum(b), 0) from t group by (c)", PG_READS},
+        {"select cast(a as numeric(10, 2)), ' for update ', \"into\" from t", PG_READS},
+        {"with x as (select 1) select * from x", PG_READS},
+        {"(select 1) union (select 2)", PG_READS},
+        {"values (1), (2)", PG_READS},
+        {"table t", PG_READS},
+        {"show all", PG_READS},
+        {"savepoint a", PG_READS},
+        {"select f(1)", PG_MAY_WRITE},
+        {"select \"count\" (1)", PG_MAY_WRITE},
+        {"select own.count (a) from t", PG_MAY_WRITE},
+        {"select a from t for update", PG_MAY_WRITE},
+        {"select a from t for no key update skip locked", PG_MAY_WRITE},
+        {"select a from t for key share", PG_MAY_WRITE},
+        {"select a into u from t", PG_MAY_WRITE},
+        {"select * from f() as x", PG_MAY_WRITE},
+        {"select 'not closed", PG_MAY_WRITE},
+        {"create table t (a int)", PG_MAY_WRITE},
+        {"truncate t", PG_MAY_WRITE},
+        {"do $$ begin end $$", PG_MAY_WRITE},
+        {"call p()", PG_MAY_WRITE},
+        {"execute p", PG_MAY_WRITE},
+        {"explain analyze insert into t values (1)", PG_MAY_WRITE},
+        {"fetch all from c", PG_MAY_WRITE},
+        {"copy t from '/tmp/file'", PG_MAY_WRITE},
+        {"insert into t values (1)", PG_WRITES},
+        {"/* c */ UPDATE t set a = 1", PG_WRITES},
+        {"delete from t", PG_WRITES},
+        {"merge into t using u on t.a = u.a when matched then delete", PG_WRITES},
+        {"with x as (delete from t returning *) select * from x", PG_WRITES},
+        {"with x as (select 1) insert into t select * from x", PG_WRITES},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (pg_sql_writes(tn_str_from(rows[i].sql)) != rows[i].writes)
+            fail_msg("%s: %d", rows[i].sql, (int)pg_sql_writes(tn_str_from(rows[i].sql)));
+}
+
+static void transactions_have_names(void **state)
+{
+    const pg_identity_name most = {UINT64_MAX, (UINT64_C(1) << 56) - 1, UINT32_MAX};
+    const pg_identity_name beyond = {UINT64_MAX, UINT64_MAX, UINT32_MAX};
+    const pg_identity_name bare = {.xid = 745};
+    pg_identity_name read;
+    char text[TN_TXN_ID_SIZE];
+
+    (void)state;
+    pg_identity_print(&most, text, sizeof(text));
+    assert_string_equal(text, "pg:18446744073709551615.ffffffffffffff.ffffffff");
+    assert_true(pg_identity_parse(tn_str_from(text), &read));
+    assert_memory_equal(&read.xid, &most.xid, sizeof(read.xid));
+    assert_true(read.incarnation == most.incarnation && read.cluster == most.cluster);
+    /* what does not fit is not cut */
+    pg_identity_print(&beyond, text, sizeof(text));
+    assert_string_equal(text, "");
+    pg_identity_print(&bare, text, sizeof(text));
+    assert_string_equal(text, "pg:745");
+    assert_true(pg_identity_parse(tn_str_from(text), &read));
+    assert_true(read.xid == 745 && !read.incarnation && !read.cluster);
+    pg_identity_print(&bare, text, 6);
+    assert_string_equal(text, "");
+    pg_identity_print(&(pg_identity_name){.incarnation = 1, .cluster = 1}, text, sizeof(text));
+    assert_string_equal(text, "");
+    assert_false(pg_identity_parse(tn_str_from("pg:01"), &read));
+    assert_false(pg_identity_parse(tn_str_from("pg:1.1.0"), &read));
+    assert_false(pg_identity_parse(tn_str_from("pg:1..1"), &read));
+}
+
 static void names_come_from_the_text(void **state)
 {
     char a[PG_NAME_SIZE], b[PG_NAME_SIZE], c[PG_NAME_SIZE];
@@ -95,10 +173,9 @@ static void names_come_from_the_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(session_changes_are_seen),
-        cmocka_unit_test(copy_of_the_client_is_seen),
-        cmocka_unit_test(commits_are_seen),
-        cmocka_unit_test(names_come_from_the_text),
+        cmocka_unit_test(session_changes_are_seen), cmocka_unit_test(copy_of_the_client_is_seen),
+        cmocka_unit_test(commits_are_seen),         cmocka_unit_test(what_may_write_is_seen),
+        cmocka_unit_test(transactions_have_names),  cmocka_unit_test(names_come_from_the_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

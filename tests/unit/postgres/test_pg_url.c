@@ -90,7 +90,7 @@ static void settings_are_checked(void **state)
     (void)state;
     assert_int_equal(driver_host_source("postgresql://h", "a\"b", "off", &source, &err), TN_OK);
     assert_string_equal(source->search_path, "\"a\"\"b\"");
-    assert_true(source->prepare_off);
+    assert_true(source->prepare == PG_PREPARE_OFF);
     pg_source_close(source);
     assert_int_equal(driver_host_source("postgresql://h", "", NULL, &source, &err), TN_CONFIG);
     assert_non_null(strstr(err.message, "schema"));
