@@ -45,9 +45,10 @@ static void check_url(tn__buf *out, const tn_option *option, const char *value)
 
     if (strlen(value) > MOST_URL)
         tn__buf_printf(out, "%s: longer than %d bytes", option->environment, MOST_URL);
-    else if (tn__url_scheme(value, &scheme, &err))
+    else if (tn__url_scheme(value, &scheme, &err)) {
+        tn__config_blame(&err, option->environment);
         tn__buf_puts(out, err.message);
-    else if (has_control(value))
+    } else if (has_control(value))
         tn__buf_printf(out, "%s: a line break or another control character stands in it",
                        option->environment);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -81,4 +82,19 @@ const char *tn__nearest_word(const char *word, const char *const *words, size_t 
         }
     }
     return found;
+}
+
+void tn__config_blame(tn_error *err, const char *environment)
+{
+    static const char usual[] = "DATABASE_URL: ";
+    char message[sizeof(err->message)];
+
+    if (!err)
+        return;
+    if (strncmp(err->message, usual, sizeof(usual) - 1) != 0) {
+        tn_error_prepend(err, "%s", environment);
+        return;
+    }
+    snprintf(message, sizeof(message), "%s: %s", environment, err->message + sizeof(usual) - 1);
+    tn__copy_text(err->message, sizeof(err->message), tn_str_from(message));
 }

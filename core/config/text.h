@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include <tenon/error.h>
 #include <tenon/types.h>
 
 #include "base/buf.h"
@@ -22,5 +23,8 @@ bool tn__url_redact(tn__buf *out, tn_str url);
 
 /* The word of the list that differs from word in the fewest letters, NULL when none is near. */
 const char *tn__nearest_word(const char *word, const char *const *words, size_t n_words);
+
+/* A fault of a URL is told of DATABASE_URL; it stood in the setting of this name. */
+void tn__config_blame(tn_error *err, const char *environment);
 
 #endif

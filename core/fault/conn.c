@@ -151,6 +151,13 @@ static void info(tn_driver_conn *conn, tn_conn_info *ret)
     conn->driver->conn.info(conn->inner, ret);
 }
 
+static bool alive(tn_driver_conn *conn)
+{
+    bool (*inner)(tn_driver_conn *) = conn->driver->conn.alive;
+
+    return tn__fault_state(conn) != TN_CONN_BROKEN && (!inner || inner(conn->inner));
+}
+
 const tn_conn_ops tn__fault_conn_ops = {
     .size = sizeof(tn_conn_ops),
     .open_source = open_source,
@@ -162,4 +169,5 @@ const tn_conn_ops tn__fault_conn_ops = {
     .reset = reset,
     .state = tn__fault_state,
     .info = info,
+    .alive = alive,
 };

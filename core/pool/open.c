@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "config/observe.h"
+#include "config/text.h"
 #include "config/url.h"
 #include "driver/registry.h"
 #include "observe/log.h"
@@ -176,7 +177,7 @@ tn_status tn__replica_open(const tn_config *config, const tn__driver *driver, tn
     if (status == TN_OK)
         *ret = replica;
     else
-        tn_error_prepend(err, "DATABASE_REPLICA_URL");
+        tn__config_blame(err, tn__options[TN__OPT_REPLICA_URL].environment);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/lexer.h"
 #include "base/str.h"
@@ -192,10 +193,31 @@ static tn_status execute(tn__run *run, const tn__sql *sql, const tn_arglist *arg
     }
 }
 
-/* An autocommit statement that was sent and whose answer never came may have been applied. In a
- * transaction it goes with the transaction, and one that reads leaves nothing behind. */
-static void judge_outcome(const tn__run *run, bool read_only, tn_error *err)
+/* Is it certain that the statement was to change something? One that only may have (a SELECT that
+ * calls a function) keeps the class of what happened to it; its outcome says the rest. */
+static bool is_to_change(const tn__cached *stmt)
 {
+    static const char *const words[] = {"insert", "update", "delete", "merge",
+                                        "create", "alter",  "drop",   "truncate"};
+    tn__lexer lexer;
+
+    if (!stmt)
+        return false;
+    tn__lexer_init(&lexer, tn__str(stmt->text, stmt->len));
+    tn__tok first = tn__lexer_skip(&lexer);
+    for (size_t i = 0; i < TN__COUNT_OF(words); i++)
+        if (tn__str_iequal(first.text, tn_str_from(words[i])))
+            return true;
+    return false;
+}
+
+/* An autocommit statement that was sent and whose answer never came may have been applied: as with
+ * a COMMIT, nobody knows, and nobody may simply send it again. In a transaction it goes with the
+ * transaction, and one that reads leaves nothing behind. */
+static void judge_outcome(const tn__run *run, const tn__cached *stmt, tn_error *err)
+{
+    bool read_only = stmt && (stmt->info.flags & TN_STMT_READ_ONLY);
+
     if (!err || (err->outcome != TN_OUTCOME_IN_DOUBT && err->status != TN_LOST))
         return;
     if (run->db->kind == TN__DB_TXN) {
@@ -207,6 +229,11 @@ static void judge_outcome(const tn__run *run, bool read_only, tn_error *err)
         err->retry = TN_RETRY_STATEMENT;
     } else if (err->outcome == TN_OUTCOME_IN_DOUBT) {
         err->retry = TN_RETRY_NO;
+        if (err->status != TN_LOST || !is_to_change(stmt))
+            return;
+        err->status = TN_OUTCOME_UNKNOWN;
+        tn__copy_text(err->sqlstate, sizeof(err->sqlstate), TN__STR("08007"));
+        tn_error_prepend(err, "the statement was sent and its answer never came");
     }
 }
 
@@ -248,7 +275,6 @@ static void let_go(tn__run *run, tn__cached *stmt)
 static void clean_up(tn__run *run, tn_error *err)
 {
     tn__conn *conn = run->on.conn;
-    bool read_only = run->on.stmt && (run->on.stmt->info.flags & TN_STMT_READ_ONLY);
     tn__cached *stmt = hold_statement(run);
 
     judge_cancel(run, err);
@@ -257,7 +283,7 @@ static void clean_up(tn__run *run, tn_error *err)
     if (!conn->attached) {
         tn__conn_settle(conn, tn__db_grace_ms(run->db), err);
         tn__host_end(&conn->host);
-        judge_outcome(run, read_only, err);
+        judge_outcome(run, stmt, err);
     }
     tn__watch_end(&run->on.watch, conn, err);
     let_go(run, stmt);
@@ -417,7 +443,7 @@ tn_status tn__run_fetch(tn__run *run, tn_error *err)
     else
         clean_up(run, err);
     tn__db_leave(run->db);
-    return status == TN_CANCELLED ? err->status : status;
+    return status == TN_OK ? TN_OK : err->status;
 }
 
 /* In a transaction a statement that is cancelled takes the transaction with it, so the rows that

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* A connection's life besides statements: state, ping, reset, what health shows, close. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/str.h"
 #include "kit/kit.h"
 #include "postgres/pg.h"
+
+enum { PEEKS_MAX = 8 };
 
 tn_conn_state pg_state(const tn_driver_conn *conn)
 {
@@ -34,6 +38,24 @@ void pg_close(tn_driver_conn *conn)
     free(conn->doomed);
     PQfinish(conn->pg);
     free(conn);
+}
+
+/* What stands in the socket (the server's last words, then its end) tells. */
+bool pg_alive(tn_driver_conn *conn)
+{
+    char byte;
+
+    for (int i = 0; i < PEEKS_MAX; i++) {
+        ssize_t got = recv(PQsocket(conn->pg), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (got < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+        if (got == 0 || !PQconsumeInput(conn->pg))
+            return false;
+        (void)PQisBusy(conn->pg); /* parses: a FATAL goes to pg_notice() */
+        if (conn->broken)
+            return false;
+    }
+    return true;
 }
 
 tn_status pg_ping(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)

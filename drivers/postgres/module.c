@@ -35,6 +35,7 @@ static const tn_conn_ops conn_ops = {
     .reset = pg_reset,
     .state = pg_state,
     .info = pg_info,
+    .alive = pg_alive,
 };
 
 static const tn_stmt_ops stmt_ops = {

@@ -197,6 +197,8 @@ void pg_close(tn_driver_conn *conn);
 tn_status pg_ping(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 tn_status pg_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 tn_conn_state pg_state(const tn_driver_conn *conn);
+/* Without a round trip: false when the server has ended it, as far as that has come here. */
+bool pg_alive(tn_driver_conn *conn);
 void pg_info(tn_driver_conn *conn, tn_conn_info *ret);
 /* What every session has set: search_path, formats that text answers rely on. */
 tn_status pg_session_setup(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);

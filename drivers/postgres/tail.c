@@ -61,6 +61,9 @@ bool pg_tail_takes(tn_driver_conn *conn, PGresult **result)
         return false;
     switch (kind) {
     case PGRES_TUPLES_OK:
+#ifdef LIBPQ_HAS_CHUNK_MODE
+    case PGRES_TUPLES_CHUNK:
+#endif
     case PGRES_SINGLE_TUPLE: pg_identity_learn(conn, *result); break;
     case PGRES_PIPELINE_ABORTED: break;
     case PGRES_PIPELINE_SYNC: end_tail(conn); break;

@@ -3,15 +3,11 @@
  * Transactions, by simple queries. What the server says counts: COMMIT was done when its tag is
  * COMMIT and the session is idle.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "kit/kit.h"
 #include "postgres/pg.h"
-
-enum { PEEKS_MAX = 8 };
 
 static tn_status simple(tn_driver_conn *conn, const char *sql, tn_phase phase, int64_t deadline_ns,
                         tn_error *err)
@@ -48,25 +44,6 @@ static tn_status begin(tn_driver_conn *conn, const tn_txn_request *request, int6
     return status;
 }
 
-/* A connection that is known to be dead before COMMIT leaves has certainly not committed. What
- * stands in the socket (the server's last words, then its end) tells. */
-static bool dead(tn_driver_conn *conn)
-{
-    char byte;
-
-    for (int i = 0; i < PEEKS_MAX; i++) {
-        ssize_t got = recv(PQsocket(conn->pg), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        if (got < 0)
-            return errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
-        if (got == 0 || !PQconsumeInput(conn->pg))
-            return true;
-        (void)PQisBusy(conn->pg); /* parses: a FATAL goes to pg_notice() */
-        if (conn->broken)
-            return true;
-    }
-    return false;
-}
-
 /* The answer to COMMIT: anything but the tag and an idle session leaves it open what happened. */
 static tn_status judge_commit(tn_driver_conn *conn, const PGresult *result, tn_error *err)
 {
@@ -95,7 +72,8 @@ static tn_status commit(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err
     if (status != TN_OK)
         return status;
     pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
-    if (dead(conn))
+    /* One that is known to be dead before COMMIT leaves has certainly not committed. */
+    if (!pg_alive(conn))
         return pg_fail_lost(conn, TN_PHASE_COMMIT, err);
     pg_identity_commit(conn);
     conn->committing = true;

@@ -40,7 +40,7 @@ typedef enum tn_status {
     TN_AUTH,            /* 28xxx, 3D000, 08004: wrong password, unknown role or database */
     TN_UNAVAILABLE,     /* 08001, 57P03, 53300 at connect: nothing was sent */
     TN_LOST,            /* 08006, 57P01...: the connection broke; an open transaction is undone */
-    TN_OUTCOME_UNKNOWN, /* 08007: COMMIT was sent and no answer came */
+    TN_OUTCOME_UNKNOWN, /* 08007: a COMMIT, or a write without one, was sent and no answer came */
     TN_PROTOCOL,        /* 08P01: the server said what it must not; wrong number of arguments */
     TN_LIMIT,           /* 54xxx: a bound of this library or of the server */
     TN_NOMEM,           /* 53200 in this process */

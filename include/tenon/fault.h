@@ -75,11 +75,12 @@ typedef enum tn_fault_effect {
     TN_FAULT_HANG,
 
     /* The connection breaks: TN_LOST, 08006 (at OPEN TN_UNAVAILABLE, 08001). At FETCH and DETACH
-     * the outcome of a statement outside a transaction that writes is in doubt. */
+     * the outcome of a statement outside a transaction that writes is in doubt: that one is
+     * TN_OUTCOME_UNKNOWN, 08007. */
     TN_FAULT_LOST,
 
     /* It is done, then the connection breaks and the answer is lost: TN_OUTCOME_UNKNOWN, 08007, at
-     * COMMIT; else TN_LOST, in doubt where a statement outside a transaction wrote. */
+     * COMMIT and where a statement outside a transaction wrote; else TN_LOST. */
     TN_FAULT_LOST_AFTER,
 
     /* At EXECUTE: the prepared statement is no longer known to the server (26000). */

@@ -6,6 +6,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include <pthread.h>
 
 #include "server.h"
 
@@ -138,6 +141,7 @@ static void a_backend_that_dies_ends_all(void **state)
              server.port);
     for (int i = 0; i < 1000 && PQstatus(admin) != CONNECTION_OK; i++) {
         PQfinish(admin);
+        usleep(10000);
         admin = PQconnectdb(conninfo);
     }
     assert_int_equal(PQstatus(admin), CONNECTION_OK);
@@ -145,6 +149,40 @@ static void a_backend_that_dies_ends_all(void **state)
     open_on(&s, &server);
     write_one(&s, name);
     assert_int_equal(outcome_of(&s, name), TN_OUTCOME_APPLIED);
+    session_close(&s);
+}
+
+static void *let_it_go_on(void *arg)
+{
+    usleep(15000); /* less than anybody's patience, more than a request takes */
+    kill(*(pid_t *)arg, SIGCONT);
+    return NULL;
+}
+
+/* A server that has not begun to read the statement ignores the request to end it. */
+static void a_request_that_comes_too_early_is_sent_again(void **state)
+{
+    tn_driver_cursor *cursor = NULL;
+    pthread_t thread;
+    session s;
+
+    (void)state;
+    open_on(&s, &server);
+    tn_driver_stmt *stmt = prepare(&s, "select pg_sleep(20)");
+    pid_t pid = (pid_t)atoi(ask(&s, "select pg_backend_pid()"));
+    for (int i = 0; i < 3; i++) {
+        tn_outcome outcome = TN_OUTCOME_NONE;
+        assert_int_equal(kill(pid, SIGSTOP), 0);
+        assert_int_equal(
+            PG->cursor->execute(stmt, NULL, 0, 0, driver_host_deadline(20), &cursor, &s.err),
+            TN_TIMEOUT);
+        assert_int_equal(pthread_create(&thread, NULL, let_it_go_on, &pid), 0);
+        assert_int_equal(PG->conn->cancel(s.conn, soon(), &outcome, &s.err), TN_OK);
+        pthread_join(thread, NULL);
+        assert_int_equal(outcome, TN_OUTCOME_NOT_APPLIED); /* else it slept to its end */
+        assert_state(&s, TN_CONN_IDLE);
+    }
+    PG->stmt->close(stmt);
     session_close(&s);
 }
 
@@ -259,6 +297,7 @@ int main(void)
         cmocka_unit_test(a_crash_does_not_make_names_lie),
         cmocka_unit_test(a_clean_restart_changes_nothing),
         cmocka_unit_test(a_backend_that_dies_ends_all),
+        cmocka_unit_test(a_request_that_comes_too_early_is_sent_again),
         cmocka_unit_test(functions_that_are_taken_away_are_not_called),
         cmocka_unit_test(a_standby_is_no_witness_and_its_rise_is_seen),
     };

@@ -193,12 +193,13 @@ static void a_write_that_is_lost_is_in_doubt_or_not_there(void **state)
     assert_int_equal(err.outcome, TN_OUTCOME_NOT_APPLIED);
     assert_false(is_there(1));
     next_is(TN_FAULT_AT_EXECUTE, TN_FAULT_LOST_AFTER);
-    assert_status(insert(db, 2, &err), TN_LOST);
+    assert_status(insert(db, 2, &err), TN_OUTCOME_UNKNOWN);
+    assert_string_equal(err.sqlstate, "08007");
     assert_int_equal(err.outcome, TN_OUTCOME_IN_DOUBT);
     assert_int_equal(err.retry, TN_RETRY_NO);
     assert_true(is_there(2));
     next_is(TN_FAULT_AT_FETCH, TN_FAULT_LOST);
-    assert_status(insert(db, 3, &err), TN_LOST);
+    assert_status(insert(db, 3, &err), TN_OUTCOME_UNKNOWN);
     assert_int_equal(err.outcome, TN_OUTCOME_IN_DOUBT);
 }
 
