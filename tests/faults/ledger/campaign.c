@@ -235,7 +235,7 @@ bool ledger_failover(const ledger_options *options, ledger_verdict *ret)
     test_server_create(&primary, NULL, NULL, PASSWORD);
     PGconn *admin = test_server_connect(&primary, "app");
     ledger_create(admin);
-    test_server_create_standby(&standby, &primary, NULL);
+    test_server_create_standby(&standby, &primary);
     bool good = fail_over(&primary, &standby, options, folder, ret);
     PQfinish(admin);
     test_server_remove(&standby);
