@@ -29,6 +29,7 @@ typedef struct talk {
     uint32_t size;
     unsigned passwords;
     bool executing; /* since the last Sync */
+    bool probing;   /* the driver's own question about the server */
     bool in_transaction;
     bool first;
     char nonce[NONCE_MAX];
@@ -134,11 +135,26 @@ static bool answer_query(talk *t)
     return say(t, t->script->query, "I() ready");
 }
 
+/* "statement", "text" */
+static bool is_probe(const talk *t)
+{
+    size_t name = strlen(t->message);
+
+    return name + 1 < t->size && strstr(t->message + name + 1, "pg_backend_pid()");
+}
+
+/* The session's number as in the cancel key, and that no transaction's number can be had. */
+static const char probed[] = "bound T(2:3 'pid'0 4:0 2:0 4:23 2:4 4:-1 2:1"
+                             " 'a'0 4:0 2:0 4:16 2:1 4:-1 2:1 'b'0 4:0 2:0 4:16 2:1 4:-1 2:1)"
+                             " D(2:3 [4:4711] [00] [00]) selected ready";
+
 static bool answer_sync(talk *t)
 {
     const char *end = t->in_transaction ? " ready-in" : " ready";
     char script[256];
 
+    if (t->executing && t->probing)
+        return say(t, t->script->probe, probed);
     if (t->executing && t->script->execute)
         return say(t, t->script->execute, NULL);
     if (!t->executing && t->script->describe)
@@ -155,10 +171,11 @@ static bool answer(talk *t, char type)
     switch (type) {
     case 'p': return answer_password(t);
     case 'Q': return answer_query(t);
+    case 'P': t->probing = is_probe(t); break;
     case 'B': t->executing = true; break;
     case 'S':
         go_on = answer_sync(t);
-        t->executing = false;
+        t->executing = t->probing = false;
         break;
     case 'X': return false;
     default: break; /* Parse, Describe, Execute, Close, Flush: answered at Sync */

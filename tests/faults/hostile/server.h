@@ -15,6 +15,7 @@ typedef struct hostile_script {
     const char *later;       /* to the start-up message of all connections but the first */
     const char *password[3]; /* to the first, second and third answer of the client's that follow;
                                 good: welcome */
+    const char *probe;       /* to the question what stands here; good: a server, no numbers */
     const char *describe;    /* to Parse and Describe: one column, int4 */
     const char *execute;     /* to Bind and Execute: one row, 42 */
     const char *begin, *commit, *rollback;
