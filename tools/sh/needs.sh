@@ -61,6 +61,11 @@ has_postgresql_server() {
     return 1
 }
 
+# It lies where only root looks for programs.
+has_pgbouncer() {
+    command -v pgbouncer || [ -x /usr/sbin/pgbouncer ]
+}
+
 # Run in a subshell of its own, with a log: installs the packages named.
 apt_install() {
     local -a as_root=()

@@ -126,7 +126,7 @@ judge_counts() {
     local name=$1 counts=$2 label pattern least n
     shift 2
     n=$(comm -23 <(tests_of "$name" | sort) \
-        <(tests_of "$name" '^(unit|conformance|integration|meta)$' | sort) | tr '\n' ' ')
+        <(tests_of "$name" '^(unit|conformance|integration|faults|meta)$' | sort) | tr '\n' ' ')
     [ -z "$n" ] || suites_fail "$name: tests without a label that is run: $n"
     if [ -n "$server" ] && grep -q "^S.*TENON_TEST_POSTGRES_URL" "$counts"; then
         suites_fail "$name: tests were skipped as if there were no PostgreSQL"

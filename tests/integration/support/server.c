@@ -51,6 +51,7 @@ static void clear_away(const test_server *server)
 {
     static const char *const immediate[] = {"immediate", NULL};
     run_script(server, "stop", immediate);
+    run_script(server, "unmount", NULL);
     nftw(server->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -101,38 +102,74 @@ static void make_place(test_server *server)
     server->port = test_free_port();
 }
 
-void test_server_create(test_server *server, const char *const settings[], const char *address,
-                        const char *app_password)
+static void run_with_settings(test_server *server, const char *command, const char *arguments[],
+                              size_t n, const char *const settings[])
 {
-    const char *arguments[MAX_SETTINGS + 2];
-    char port[16], sql[512], *quoted;
-    size_t n = 1;
     int status;
 
-    make_place(server);
-    snprintf(port, sizeof(port), "%d", server->port);
-    arguments[0] = port;
     for (; settings && *settings && n < MAX_SETTINGS; settings++)
         arguments[n++] = *settings;
     arguments[n] = NULL;
-    if (address)
-        setenv("TEST_SERVER_ADDRESS", address, 1);
-    status = run_script(server, "create", arguments);
+    status = run_script(server, command, arguments);
     if (status == TEST_SKIPPED) {
         test_server_remove(server);
         exit(TEST_SKIPPED);
     }
     if (status != 0)
         give_up(server, "starting (its log is gone with it)");
+}
 
+static void create_cluster(test_server *server, const char *const settings[])
+{
+    const char *arguments[MAX_SETTINGS + 2];
+    char port[16];
+
+    snprintf(port, sizeof(port), "%d", server->port);
+    arguments[0] = port;
+    run_with_settings(server, "create", arguments, 1, settings);
+}
+
+static void create_app(test_server *server, const char *app_password)
+{
+    char sql[512];
     PGconn *conn = test_server_connect(server, "postgres");
-    quoted = PQescapeLiteral(conn, app_password, strlen(app_password));
+    char *quoted = PQescapeLiteral(conn, app_password, strlen(app_password));
+
     snprintf(sql, sizeof(sql), "create role app login password %s", quoted);
     test_server_run(conn, sql);
     PQfreemem(quoted);
     test_server_run(conn, "create role trusty login");
     test_server_run(conn, "create database app owner app");
     PQfinish(conn);
+}
+
+void test_server_create(test_server *server, const char *const settings[], const char *address,
+                        const char *app_password)
+{
+    make_place(server);
+    if (address)
+        setenv("TEST_SERVER_ADDRESS", address, 1);
+    create_cluster(server, settings);
+    create_app(server, app_password);
+}
+
+bool test_server_create_small(test_server *server, int megabytes, const char *const settings[],
+                              const char *app_password)
+{
+    char size[16];
+    const char *const arguments[] = {size, NULL};
+
+    snprintf(size, sizeof(size), "%d", megabytes);
+    make_place(server);
+    if (run_script(server, "mount", arguments) != 0) {
+        test_server_remove(server);
+        return false;
+    }
+    setenv("TEST_SERVER_INITDB", "--wal-segsize=1", 1);
+    create_cluster(server, settings);
+    unsetenv("TEST_SERVER_INITDB");
+    create_app(server, app_password);
+    return true;
 }
 
 void test_server_remove(test_server *server)
@@ -148,13 +185,20 @@ void test_server_remove(test_server *server)
 
 void test_server_create_standby(test_server *standby, const test_server *primary)
 {
+    test_server_create_standby_with(standby, primary, NULL);
+}
+
+void test_server_create_standby_with(test_server *standby, const test_server *primary,
+                                     const char *const settings[])
+{
+    const char *arguments[MAX_SETTINGS + 2];
     char port[16];
-    const char *const arguments[] = {port, primary->dir, NULL};
 
     make_place(standby);
     snprintf(port, sizeof(port), "%d", standby->port);
-    if (run_script(standby, "standby", arguments) != 0)
-        give_up(standby, "starting as a standby (its log is gone with it)");
+    arguments[0] = port;
+    arguments[1] = primary->dir;
+    run_with_settings(standby, "standby", arguments, 2, settings);
 }
 
 bool test_server_promote(const test_server *standby)
@@ -176,6 +220,64 @@ bool test_server_stop(const test_server *server, bool immediately)
 bool test_server_reload(const test_server *server)
 {
     return run_script(server, "reload", NULL) == 0;
+}
+
+static pid_t first_process(const test_server *server)
+{
+    char path[128];
+    int pid = 0;
+
+    snprintf(path, sizeof(path), "%s/data/postmaster.pid", server->dir);
+    FILE *file = fopen(path, "re");
+    if (!file || fscanf(file, "%d", &pid) != 1 || pid <= 1)
+        give_up(server, "finding its process");
+    fclose(file);
+    return pid;
+}
+
+void test_server_kill_first(const test_server *server)
+{
+    kill(first_process(server), SIGKILL);
+}
+
+/* Its children by the kernel's list of them. They are stopped first, so that none can start another
+ * or end on its own meanwhile and its number be somebody else's. */
+void test_server_kill_all(const test_server *server)
+{
+    char path[64];
+    int child;
+    pid_t first = first_process(server);
+
+    kill(first, SIGSTOP);
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)first, (int)first);
+    FILE *file = fopen(path, "re");
+    while (file && fscanf(file, "%d", &child) == 1)
+        kill(child, SIGKILL);
+    if (file)
+        fclose(file);
+    kill(first, SIGKILL);
+}
+
+void test_server_kill_backend(const test_server *server, int pid)
+{
+    (void)server;
+    if (pid > 1)
+        kill(pid, SIGKILL);
+}
+
+bool test_server_wait_ready(const test_server *server)
+{
+    static const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    char conninfo[256];
+
+    snprintf(conninfo, sizeof(conninfo), "host=%s port=%d user=postgres dbname=postgres",
+             server->dir, server->port);
+    for (int waited = 0; waited < WAIT_MS; waited += 10) {
+        if (PQping(conninfo) == PQPING_OK)
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    return false;
 }
 
 PGconn *test_server_connect(const test_server *server, const char *database)

@@ -30,11 +30,27 @@ void test_server_remove(test_server *server);
 
 /* A hot standby that follows it, and what ends that: a server of its own, on another timeline. */
 void test_server_create_standby(test_server *standby, const test_server *primary);
+void test_server_create_standby_with(test_server *standby, const test_server *primary,
+                                     const char *const settings[]);
 bool test_server_promote(const test_server *standby);
 
+/* As test_server_create(), on a file system of its own that is soon full. False, the reason on
+ * stdout, where none can be mounted. */
+bool test_server_create_small(test_server *server, int megabytes, const char *const settings[],
+                              const char *app_password);
+
+/* Tries for five seconds: a server that was killed leaves processes that hold its folder. */
 bool test_server_start(const test_server *server);
 bool test_server_stop(const test_server *server, bool immediately);
 bool test_server_reload(const test_server *server);
+
+/* SIGKILL for the first process of the server alone, whose others live on for a moment; for all of
+ * them; for one backend, which makes the server restart all others. */
+void test_server_kill_first(const test_server *server);
+void test_server_kill_all(const test_server *server);
+void test_server_kill_backend(const test_server *server, int pid);
+/* Waits until the socket takes connections; false after ten seconds. */
+bool test_server_wait_ready(const test_server *server);
 
 /* As the superuser over the socket, by libpq, so that what tenon does is judged by another. */
 PGconn *test_server_connect(const test_server *server, const char *database);

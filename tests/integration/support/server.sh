@@ -6,8 +6,9 @@
 #   server.sh start DIR
 #   server.sh stop DIR [fast|immediate]
 #   server.sh reload DIR
-#   server.sh standby DIR PORT PRIMARY         makes and starts a standby of the one in PRIMARY
+#   server.sh standby DIR PORT PRIMARY [NAME=VALUE ...]   a standby of the one in PRIMARY
 #   server.sh promote DIR                      makes it a server of its own
+#   server.sh mount DIR MEGABYTES | unmount DIR   a small file system in DIR; exit 77: not allowed
 #
 # It listens on 127.0.0.1 (and $TEST_SERVER_ADDRESS): SCRAM for every role but "trusty", and on a
 # socket in DIR: trust. Its superuser is postgres. Exit 77: no server is installed.
@@ -51,7 +52,8 @@ create)
     chmod 755 "$dir"
     : >"$dir/control"
     own "$dir"
-    as "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C -N >>"$dir/control" 2>&1
+    as "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C -N \
+        ${TEST_SERVER_INITDB:-} >>"$dir/control" 2>&1
     {
         echo "listen_addresses = '127.0.0.1${TEST_SERVER_ADDRESS:+,$TEST_SERVER_ADDRESS}'"
         echo "port = $port"
@@ -76,6 +78,7 @@ create)
 standby)
     port=$1
     primary=$2
+    shift 2
     chmod 755 "$dir"
     : >"$dir/control"
     own "$dir"
@@ -85,15 +88,33 @@ standby)
     {
         echo "port = $port"
         echo "unix_socket_directories = '$dir'"
+        for setting in "$@"; do
+            printf "%s = '%s'\n" "${setting%%=*}" "${setting#*=}"
+        done
     } >>"$dir/data/postgresql.conf"
     control start
     ;;
 promote) control promote ;;
-start) control start ;;
+start)
+    # What a killed server leaves behind keeps the folder for a moment.
+    tries=0
+    until control start; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 50 ] || exit 1
+        sleep 0.1
+    done
+    ;;
 stop) control stop -m "${1:-fast}" ;;
 reload)
     own "$dir/data"
     control reload
     ;;
+mount)
+    if ! mount -t tmpfs -o "size=${1}m" tmpfs "$dir" 2>/dev/null; then
+        echo "skip: a small file system cannot be mounted here (that needs root)"
+        exit 77
+    fi
+    ;;
+unmount) ! mountpoint -q "$dir" || umount "$dir" ;;
 *) exit 2 ;;
 esac
