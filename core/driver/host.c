@@ -18,6 +18,8 @@
 #include "base/str.h"
 #include "observe/log.h"
 
+enum { OVERRUN_NS = 50 * 1000 * 1000 };
+
 enum phase { PHASE_IDLE = 0, PHASE_RUNNING, PHASE_CANCELLED };
 
 void tn__host_conn_init(tn_host_conn *conn, tn_wait_fn *wait, void *wait_arg)
@@ -95,8 +97,13 @@ static tn_wait_result poll_wait(void *arg, int fd, int cancel_fd, int events, in
     for (;;) {
         int64_t now = deadline_ns == TN_NO_DEADLINE ? 0 : tn__now_ns();
         int ready = poll(fds, cancel_fd >= 0 ? 2 : 1, tn__deadline_poll_ms(deadline_ns, now));
+        if (ready > 0 && cancel_fd >= 0 && fds[1].revents)
+            return TN_WAIT_INTERRUPTED;
+        /* What came just in time is taken, but a peer that never stops sending does not keep
+         * anybody beyond the deadline. */
         if (ready > 0)
-            return cancel_fd >= 0 && fds[1].revents ? TN_WAIT_INTERRUPTED : TN_WAIT_READY;
+            return deadline_ns != TN_NO_DEADLINE && now - deadline_ns > OVERRUN_NS ? TN_WAIT_TIMEOUT
+                                                                                   : TN_WAIT_READY;
         if (ready < 0 && errno != EINTR)
             return TN_WAIT_FAILED;
         if (ready == 0 && tn__now_ns() >= deadline_ns)

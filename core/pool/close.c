@@ -7,7 +7,7 @@
 #include "observe/log.h"
 #include "pool/holders.h"
 
-enum { ABORT_MS = 1000, CANCEL_MOST_MS = 1000 };
+enum { CANCEL_MOST_MS = 1000 };
 
 static bool any(const tn__pool *pool, const tn__conn *conn, int64_t now, tn__why *ret_why)
 {
@@ -66,7 +66,7 @@ static uint32_t end(tn__pool *pool, int64_t limit_ns, char *holders, size_t size
     return in_use + on_replica;
 }
 
-tn_status tn__pool_close(tn__pool *pool, tn_error *err)
+tn_status tn__pool_close(tn__pool *pool, int64_t limit_ms, tn_error *err)
 {
     char holders[sizeof(err->detail)] = "";
 
@@ -75,7 +75,7 @@ tn_status tn__pool_close(tn__pool *pool, tn_error *err)
         return status; /* memory and descriptors stay: closing them would speak to the server */
     if (!pool->kept && !pool->parent)
         pool->client.magic = 0;
-    uint32_t in_use = end(pool, tn__deadline_after_ms(tn__now_ns(), ABORT_MS), holders,
+    uint32_t in_use = end(pool, tn__deadline_after_ms(tn__now_ns(), limit_ms), holders,
                           sizeof(holders));
     if (in_use == 0)
         return TN_OK;

@@ -172,7 +172,7 @@ tn_status tn__replica_open(const tn_config *config, const tn__driver *driver, tn
         status = tn_error_set(err, TN_CONFIG, NULL,
                               "the URL is of driver %s, DATABASE_URL is of driver %s",
                               replica->driver->name, driver->name);
-        (void)tn__pool_close(replica, NULL);
+        (void)tn__pool_close(replica, TN__ABANDON_MS, NULL);
     }
     if (status == TN_OK)
         *ret = replica;
@@ -192,7 +192,7 @@ static tn_status new_pool(const tn_config *config, tn__pool **ret, tn_error *err
         return status;
     status = tn__replica_open(config, (*ret)->driver, &replica, err);
     if (status != TN_OK)
-        (void)tn__pool_close(*ret, NULL);
+        (void)tn__pool_close(*ret, TN__ABANDON_MS, NULL);
     else if (replica)
         (void)tn__pool_adopt_replica(*ret, replica); /* nobody can be closing it */
     return status;
@@ -271,7 +271,7 @@ tn_db *tn_open(const tn_config *config, tn_error *err)
         return NULL;
     if (first_connection(pool, (uint32_t)tn__config_number(config, TN__OPT_CONNECT_RETRIES), err) !=
         TN_OK) {
-        (void)tn__pool_close(pool, NULL);
+        (void)tn__pool_close(pool, TN__ABANDON_MS, NULL);
         return NULL;
     }
     warm_up(pool);
@@ -300,7 +300,7 @@ tn_status tn_db_close(tn_db *db, tn_error *err)
         return TN_OK;
     if (!is_client(db))
         return tn_error_set(err, TN_MISUSE, NULL, "tn_db_close: the handle is not a client");
-    return tn__pool_close(tn__pool_of(db), err);
+    return tn__pool_close(tn__pool_of(db), TN__CLOSE_MS, err);
 }
 
 const char *tn_db_driver(const tn_db *db)

@@ -131,7 +131,7 @@ static void put_away(tn__pool *pool, tn__conn *conn, tn__why why)
 static tn_status borrow(tn__pool *pool, wish want, tn__conn **ret, tn_error *err)
 {
     tn_status status = tn__provider_check(&pool->provider, err);
-    tn__conn *conn;
+    tn__conn *conn = NULL;
 
     if (status != TN_OK)
         return status;

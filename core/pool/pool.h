@@ -120,7 +120,11 @@ void tn__pool_unpin(tn__pool *pool);
 
 /* close.c. No new work; idle connections are closed. Frees the pool when nothing is lent (TN_OK),
  * else the last release does (TN_MISUSE with a report). */
-tn_status tn__pool_close(tn__pool *pool, tn_error *err);
+tn_status tn__pool_close(tn__pool *pool, int64_t limit_ms, tn_error *err);
+enum {
+    TN__CLOSE_MS = 1000, /* what attempts that were told to end may take for it */
+    TN__ABANDON_MS = 50  /* the same, where the caller's own time is up */
+};
 /* The same, waiting and cancelling, as tn_db_shutdown() says. */
 tn_status tn__pool_shutdown(tn__pool *pool, int64_t timeout_ms, tn_error *err);
 /* TN_SHUTDOWN, with its text. */

@@ -85,7 +85,7 @@ static tn_status reload_replica(tn__pool *pool, const tn_config *config, tn_erro
     pool->replica = NULL;
     pthread_mutex_unlock(&pool->lock);
     if (replica && tn__pool_adopt_replica(pool, replica) != TN_OK) {
-        (void)tn__pool_close(replica, NULL);
+        (void)tn__pool_close(replica, TN__ABANDON_MS, NULL);
         status = tn__shutting_down(err);
     } else if (replica) {
         pthread_mutex_lock(&replica->lock);
@@ -96,7 +96,7 @@ static tn_status reload_replica(tn__pool *pool, const tn_config *config, tn_erro
     /* Transactions that run on it end there. A reader that has just been given its provider finds
      * it closing, and goes to the primary. */
     if (before)
-        (void)tn__pool_close(before, NULL);
+        (void)tn__pool_close(before, TN__ABANDON_MS, NULL);
     return status;
 }
 

@@ -290,6 +290,8 @@ tn_status tn_rollback(tn_db *tx, tn_error *err)
         return TN_OK;
     if (!is_transaction(tx))
         return tn_error_set(err, TN_MISUSE, NULL, "tn_rollback: the handle is not a transaction");
+    if (tn__db_enter(tx, err) != TN_OK)
+        return TN_MISUSE; /* the other thread's call goes on, and so does the handle */
     if (tx->conn && tn__provider_check(tx->provider, NULL) == TN_OK) {
         end_children(tx);
         end_rows(tx, false);
@@ -410,6 +412,8 @@ tn_status tn_commit(tn_db *tx, tn_error *err)
 {
     if (!is_transaction(tx))
         return tn_error_set(err, TN_MISUSE, NULL, "tn_commit: the handle is not a transaction");
+    if (tn__db_enter(tx, err) != TN_OK)
+        return TN_MISUSE;
     /* Without a connection the client may be gone as well. */
     bool ours = tx->conn && tn__provider_check(tx->provider, NULL) == TN_OK;
     tn_status status = ours ? commit(tx, err) : tn__db_check_ending(tx, err);

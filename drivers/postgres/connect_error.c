@@ -41,15 +41,19 @@ static bool is_code(const char *p)
     return p[5] == ':' && p[6] == ' ';
 }
 
-/* The last "severity:  CODE: text" that stands at the start of a line or behind "failed: ". The
- * severity may be translated, so it is known by the two blanks behind it. */
+/* The first "severity:  CODE: text" of the last line that has one: what follows it in the line is
+ * the server's text, which may look the same. The severity may be translated, so it is known by the
+ * two blanks behind it. */
 static const char *find_code(const char *message)
 {
     const char *found = NULL;
 
-    for (const char *p = strstr(message, ":  "); p; p = strstr(p + 1, ":  "))
-        if (is_code(p + 3))
-            found = p + 3;
+    for (const char *p = strstr(message, ":  "); p; p = strstr(p + 1, ":  ")) {
+        if (!is_code(p + 3))
+            continue;
+        found = p + 3;
+        p += strcspn(p, "\n");
+    }
     return found;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lexer.h"
 #include "base/str.h"
 #include "kit/kit.h"
 #include "postgres/pg.h"
@@ -108,6 +109,7 @@ static tn_status take_tag(tn_driver_cursor *cursor, PGresult *result, tn_error *
     tn_driver_conn *conn = cursor->conn;
     const char *count = PQcmdTuples(result);
 
+    cursor->complete = true;
     tn__copy_text(cursor->tag, sizeof(cursor->tag), kit_str(PQcmdStatus(result)));
     if (count[0] && !tn__parse_int64(kit_str(count), &cursor->affected))
         return pg_fail_protocol(conn, TN_PHASE_EXECUTE, err,
@@ -149,6 +151,20 @@ static void ended(tn_driver_cursor *cursor)
     cursor->conn->committing = false;
     if (cursor->conn->attached == cursor)
         cursor->conn->attached = NULL;
+}
+
+/* An answer ends with its tag, and leaves a transaction only when it was told to. */
+static tn_status check_end(const tn_driver_cursor *cursor, tn_error *err)
+{
+    tn_driver_conn *conn = cursor->conn;
+
+    if (!cursor->complete)
+        return pg_fail_protocol(conn, TN_PHASE_FETCH, err, "the answer ended without its tag");
+    if (!cursor->inside || PQtransactionStatus(conn->pg) != PQTRANS_IDLE || cursor->stmt->commits ||
+        tn__sql_first_word(cursor->stmt->sql) == TN__STMT_ROLLBACK)
+        return TN_OK;
+    return pg_fail_protocol(conn, TN_PHASE_FETCH, err,
+                            "the transaction is gone behind a statement that did not end it");
 }
 
 /* The rest of an answer that has failed: only that it ends is of interest. */
@@ -195,8 +211,9 @@ tn_status pg_cursor_advance(tn_driver_cursor *cursor, int64_t deadline_ns, tn_er
             return status;
         if (!result) {
             ended(cursor);
+            status = check_end(cursor, err);
             /* what a statement set is reported behind its tag */
-            return pg_check_encoding(conn, true, err);
+            return status == TN_OK ? pg_check_encoding(conn, true, err) : status;
         }
         switch (PQresultStatus(result)) {
         case PGRES_SINGLE_TUPLE:
@@ -403,6 +420,8 @@ tn_status pg_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_para
     if (!cursor)
         return kit_nomem(conn->host, err, TN_PHASE_EXECUTE);
     set_expectation(stmt);
+    cursor->complete = false;
+    cursor->inside = PQtransactionStatus(conn->pg) == PQTRANS_INTRANS;
     cursor->attached = true;
     conn->attached = cursor;
     status = pg_sent(conn, send_query(stmt, n_params, stream), TN_PHASE_EXECUTE, deadline_ns, err);

@@ -306,6 +306,8 @@ struct tn_driver_cursor {
     tn__arena arena; /* what the last batch needs besides */
     int64_t affected;
     char tag[64];
+    bool complete;     /* the tag came: what ends without one is cut off */
+    bool inside;       /* began within a transaction */
     pg_stored *stored; /* rows that detach() read, not yet handed over */
     tn__arena store;
     bool has_store;

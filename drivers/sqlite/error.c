@@ -353,6 +353,19 @@ static bool breaks(int code)
            (code & 0xff) == SQLITE_IOERR || code == SQLITE_READONLY_DBMOVED;
 }
 
+/* What was written to the log, but not to the disk for certain, may be found there by the next one
+ * who opens the file: a write error while committing says nothing of the outcome. */
+static tn_outcome outcome_of(const tn_driver_conn *conn, int code, tn_phase phase)
+{
+    bool committing = phase == TN_PHASE_COMMIT ||
+                      (conn->txn.state == LITE_TXN_NONE && phase >= TN_PHASE_EXECUTE);
+
+    if (phase == TN_PHASE_COMMIT && (code & 0xff) == SQLITE_BUSY)
+        return TN_OUTCOME_NONE;
+    return committing && (code & 0xff) == SQLITE_IOERR ? TN_OUTCOME_IN_DOUBT
+                                                       : TN_OUTCOME_NOT_APPLIED;
+}
+
 tn_status lite_error(tn_driver_conn *conn, int rc, const lite_where *where, tn_error *err)
 {
     int code = conn->db && (rc & 0xff) != SQLITE_MISUSE ? sqlite3_extended_errcode(conn->db) : rc;
@@ -368,14 +381,14 @@ tn_status lite_error(tn_driver_conn *conn, int rc, const lite_where *where, tn_e
     (void)snprintf(r.detail, sizeof r.detail, "SQLite: %.500s", text);
     r.d.phase = where->phase;
     r.d.native = code;
-    r.d.outcome = where->phase == TN_PHASE_COMMIT && (code & 0xff) == SQLITE_BUSY
-                      ? TN_OUTCOME_NONE
-                      : TN_OUTCOME_NOT_APPLIED;
+    r.d.outcome = outcome_of(conn, code, where->phase);
     r.d.detail = kit_str(r.detail);
     if (conn->raised.set && (code & 0xff) == SQLITE_ERROR)
         set(&r, conn->raised.sqlstate, conn->raised.message);
     else
         read_code(&r, conn, code, r.detail + 8, where->statement);
+    if (where->phase == TN_PHASE_COMMIT && r.d.outcome == TN_OUTCOME_IN_DOUBT)
+        set(&r, "08007", "writing the database file failed in the middle of COMMIT");
     set_position(&r, where, offset);
     if (breaks(code))
         conn->broken = true;

@@ -61,7 +61,7 @@ TN_API TN_NODISCARD tn_status tn_transaction(tn_db *db, const tn_txn_options *op
                                              tn_txn_fn *fn, void *arg, tn_error *err);
 
 /* For code that cannot be a callback. tn_commit() and tn_rollback() end the handle whatever they
- * return. */
+ * return (but for a debug build's TN_MISUSE while another thread is in a call on it). */
 TN_API TN_NODISCARD tn_status tn_begin(tn_db *db, const tn_txn_options *options, tn_db **ret_tx,
                                        tn_error *err);
 TN_API TN_NODISCARD tn_status tn_commit(tn_db *tx, tn_error *err);

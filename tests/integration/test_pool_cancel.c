@@ -101,7 +101,7 @@ static void neighbours_are_never_hit(void **state)
     uint32_t random = 12345;
 
     (void)state;
-    tn_db *db = pool_open(server.port, "max_connections=1 min_connections=1");
+    tn_db *db = pool_open(server.port, "max_connections=1 min_connections=1 cancel_timeout=10000");
     int32_t backend = pool_backend(db);
     sem_init(&d.start, 0, 0);
     sem_init(&d.done, 0, 0);

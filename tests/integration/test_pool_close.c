@@ -250,6 +250,7 @@ static void two_threads_shut_down(void **state)
 /* Somebody waits for a connection that a silent server never lets come about. */
 static void shutdown_while_connecting(void **state)
 {
+    const tn_call brief = {.size = sizeof(brief), .timeout_ms = 200};
     struct worker w = {.db = NULL};
     tn_error err = TN_ERROR_INIT;
 
@@ -260,8 +261,8 @@ static void shutdown_while_connecting(void **state)
                           " connection_timeout=60000");
     test_proxy_mute(proxy);
     test_proxy_break(proxy, PROXY_RST);
-    while (pool_stats(db).total) /* until it has been noticed */
-        assert_int_not_equal(tn_exec(db, "select 1", NULL, NULL, NULL), TN_OK);
+    while (pool_stats(db).idle) /* until it has been noticed */
+        assert_int_not_equal(tn_exec_with(db, &brief, "select 1", NULL, NULL, NULL), TN_OK);
     start(&w, acquire_and_release, db);
     assert_true(pool_await_waiting(db, 1));
     int64_t begin = pool_now_ms();
