@@ -10,6 +10,8 @@
 #include <tenon/db.h>
 #include <tenon/export.h>
 #include <tenon/query.h>
+#include <tenon/script.h>
+#include <tenon/stmt.h>
 #include <tenon/txn.h>
 
 TN_BEGIN_DECLS
@@ -26,6 +28,12 @@ TN_END_DECLS
 #define tn_transaction(...) (tn_call_site(__FILE__, __LINE__), (tn_transaction)(__VA_ARGS__))
 #define tn_query(...)       (tn_call_site(__FILE__, __LINE__), (tn_query)(__VA_ARGS__))
 #define tn_query_with(...)  (tn_call_site(__FILE__, __LINE__), (tn_query_with)(__VA_ARGS__))
+#define tn_get(...)         (tn_call_site(__FILE__, __LINE__), (tn_get)(__VA_ARGS__))
+#define tn_get_with(...)    (tn_call_site(__FILE__, __LINE__), (tn_get_with)(__VA_ARGS__))
+#define tn_exec(...)        (tn_call_site(__FILE__, __LINE__), (tn_exec)(__VA_ARGS__))
+#define tn_exec_with(...)   (tn_call_site(__FILE__, __LINE__), (tn_exec_with)(__VA_ARGS__))
+#define tn_exec_script(...) (tn_call_site(__FILE__, __LINE__), (tn_exec_script)(__VA_ARGS__))
+#define tn_prepare(...)     (tn_call_site(__FILE__, __LINE__), (tn_prepare)(__VA_ARGS__))
 #endif
 
 #endif
