@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
+#include "faults/support/proxy.h"
 #include "pool_client.h"
-#include "support/proxy.h"
 
 enum {
     KILLS = POOL_INSTRUMENTED ? 200 : 1000,

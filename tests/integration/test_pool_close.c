@@ -5,8 +5,8 @@
  */
 #include <stdatomic.h>
 
+#include "faults/support/proxy.h"
 #include "pool_client.h"
-#include "support/proxy.h"
 
 enum { LATE_MS = POOL_INSTRUMENTED ? 5000 : 500 };
 
