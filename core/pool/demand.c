@@ -3,7 +3,8 @@
  * When a connection is made, and what its failure means. A server that is away is asked by one
  * attempt at a time, later and later; those who wait go on waiting, by their own deadlines. What
  * will not get better by itself (a wrong password) fails them at once, unless connections that are
- * in use may still come back to them.
+ * in use may still come back to them. An attempt that takes long may never end well (its packets
+ * went into a network that was cut): while somebody waits another one is made beside it.
  *
  * Where connecting waits for nobody else, borrowers do it themselves: all of this is for drivers
  * with TN_CAP_REMOTE, but for the right to open that goes from hand to hand.
@@ -18,6 +19,7 @@
 
 enum {
     CONNECTING_MAX = 4,
+    SLOW_MS = 1000, /* an attempt that has taken so long is no longer counted on */
     BACKOFF_FIRST_MS = 100,
     BACKOFF_WAITED_MS = 500, /* while somebody waits: a server that is back is found within that */
     BACKOFF_IDLE_MS = 5000
@@ -224,15 +226,33 @@ static int64_t retry_at(const tn__pool *pool)
                              : pool->gate.retry_at_ns;
 }
 
-/* How many attempts may be under way now. */
-static uint32_t allowed(tn__pool *pool)
+static int64_t slow_at(const tn__conn *conn)
 {
+    return conn->created_ns + SLOW_MS * TN__NS_PER_MS;
+}
+
+/* Attempts that may soon come to something. */
+static uint32_t hopeful(const tn__pool *pool)
+{
+    int64_t now = pool->lists[TN__SLOT_OPENING] ? tn__now_ns() : 0;
+    uint32_t count = 0;
+
+    for (const tn__conn *conn = pool->lists[TN__SLOT_OPENING]; conn; conn = conn->next)
+        count += now < slow_at(conn);
+    return count;
+}
+
+/* May one more attempt be made now? */
+static bool allowed(tn__pool *pool)
+{
+    if (pool->n[TN__SLOT_OPENING] >= CONNECTING_MAX)
+        return false;
     if (!pool->gate.failures)
-        return CONNECTING_MAX;
+        return true;
     if (tn__now_ns() >= retry_at(pool))
-        return 1;
+        return hopeful(pool) == 0;
     tn__upkeep_by(pool, retry_at(pool));
-    return 0;
+    return false;
 }
 
 /* Nobody asks for a replica that is away, so it is looked for without being asked. */
@@ -242,26 +262,42 @@ static bool wanted(const tn__pool *pool)
     bool missed = pool->parent && pool->gate.failures && !total;
 
     return !pool->closing && !pool->suspended && tn__source_remote(pool->source) &&
-           total < pool->max &&
-           (pool->queue.count > pool->n[TN__SLOT_OPENING] || total < pool->min || missed);
+           total < pool->max && (pool->queue.count > hopeful(pool) || total < pool->min || missed);
+}
+
+/* When the first attempt that somebody counts on is to be doubted. */
+static int64_t doubt_at(const tn__pool *pool)
+{
+    int64_t now = tn__now_ns(), due = TN_NO_DEADLINE;
+
+    if (!pool->queue.first || pool->n[TN__SLOT_OPENING] >= CONNECTING_MAX)
+        return TN_NO_DEADLINE;
+    for (const tn__conn *conn = pool->lists[TN__SLOT_OPENING]; conn; conn = conn->next)
+        if (now < slow_at(conn))
+            due = tn__deadline_min(due, slow_at(conn));
+    return due;
 }
 
 int64_t tn__demand_due(const tn__pool *pool)
 {
-    bool held_back = pool->gate.failures && !pool->n[TN__SLOT_OPENING];
+    bool held_back = pool->gate.failures && !hopeful(pool) &&
+                     pool->n[TN__SLOT_OPENING] < CONNECTING_MAX;
 
-    return held_back && wanted(pool) ? retry_at(pool) : TN_NO_DEADLINE;
+    return tn__deadline_min(doubt_at(pool),
+                            held_back && wanted(pool) ? retry_at(pool) : TN_NO_DEADLINE);
 }
 
 void tn__demand(tn__pool *pool)
 {
     tn_error why = TN_ERROR_INIT;
 
-    while (wanted(pool) && pool->n[TN__SLOT_OPENING] < allowed(pool))
+    while (wanted(pool) && allowed(pool))
         if (place_order(pool, &why) != TN_OK) {
             failed(pool, &why, tn__now_ns());
             return;
         }
+    if (pool->lists[TN__SLOT_OPENING])
+        tn__upkeep_by(pool, doubt_at(pool));
 }
 
 void tn__demand_slot(tn__pool *pool)

@@ -136,7 +136,7 @@ static void deadlines_hit_no_neighbour(void **state)
     tally t = {.done = 0};
 
     (void)state;
-    tn_db *db = pool_open(server.port, "max_connections=1 min_connections=1");
+    tn_db *db = pool_open(server.port, "max_connections=1 min_connections=1 cancel_timeout=10000");
     call.timeout_ms = 2;
     for (int i = 0; i < DEADLINE_ROUNDS; i++) {
         int32_t value = 0;
@@ -221,7 +221,7 @@ static void a_hundred_at_once_cancel_one_statement_once(void **state)
     int32_t value = 0;
 
     (void)state;
-    tn_db *db = pool_open(server.port, "max_connections=1 min_connections=1");
+    tn_db *db = pool_open(server.port, "max_connections=1 min_connections=1 cancel_timeout=10000");
     expect_ok(tn_acquire(db, &s.db, &err));
     assert_int_equal(pthread_create(&s.thread, NULL, sleep_long, &s), 0);
     assert_true(test_server_wait(admin,
@@ -253,7 +253,7 @@ static void a_hundred_who_go_on_cancelling(void **state)
     int32_t value = 0;
 
     (void)state;
-    tn_db *db = pool_open(server.port, "max_connections=1 min_connections=1");
+    tn_db *db = pool_open(server.port, "max_connections=1 min_connections=1 cancel_timeout=10000");
     expect_ok(tn_acquire(db, &session, &err));
     gather(&c, threads, session, false);
     pthread_barrier_wait(&c.start);

@@ -94,6 +94,25 @@ static void at_most_four_connect_at_once(void **state)
     assert_int_equal(mock_peak_connections(m), BORROWERS);
 }
 
+/* An attempt that comes to nothing does not keep those who wait from the next one. */
+static void one_that_takes_long_is_not_counted_on(void **state)
+{
+    borrower patient;
+
+    (void)state;
+    open_empty("max_connections=8");
+    mock_fail(m, (mock_fault){.op = MOCK_OPEN, .wait = true});
+    kit_borrow(&patient, client);
+    (void)kit_join_and_keep(&patient);
+    assert_status(patient.status, TN_OK);
+    assert_int_equal(mock_count(m, MOCK_OPEN), 2);
+    assert_int_equal(kit_slots(client, TN__SLOT_OPENING), 1);
+    mock_wake(m);
+    await_that(kit_slots(client, TN__SLOT_OPENING) == 0);
+    assert_int_equal(kit_stats(client).idle, 1);
+    tn_release(patient.session);
+}
+
 /* Who gave up paid for a connection: the next one gets it. */
 static void what_comes_late_goes_to_the_pool(void **state)
 {
@@ -440,6 +459,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(at_most_four_connect_at_once),
+        TEST(one_that_takes_long_is_not_counted_on),
         TEST(what_comes_late_goes_to_the_pool),
         TEST(a_stuck_client_library_holds_up_nobody),
         TEST(closing_does_not_wait_for_a_stuck_client_library),
