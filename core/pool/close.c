@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "observe/log.h"
+#include "pool/connector.h"
 #include "pool/holders.h"
 
 enum { CANCEL_MOST_MS = 1000 };
@@ -63,6 +64,7 @@ static uint32_t end(tn__pool *pool, int64_t limit_ns, char *holders, size_t size
     pool->pins--;
     tn__pool_changed(pool);
     tn__pool_unlock_and_free(pool);
+    tn__connector_reap();
     return in_use + on_replica;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "pool/queue.h"
+#include "session/fork.h"
 
 int tn__thread_start(pthread_t *ret, bool detached, void *(*run)(void *), void *arg)
 {
@@ -37,21 +38,44 @@ typedef struct job {
     int64_t deadline_ns;
     tn__connected_fn *fn;
     void *arg;
+    pthread_t thread;
+    unsigned fork_generation;
 } job;
+
+/* The last one that came to an end. Client libraries keep memory for each thread, which goes when
+ * the thread has gone for good: so each joins the one before, and closing a client joins the last.
+ */
+static _Atomic(job *) finished;
+
+static void join(job *work)
+{
+    if (work && work->fork_generation == tn__fork_generation())
+        pthread_join(work->thread, NULL);
+    free(work);
+}
+
+void tn__connector_reap(void)
+{
+    join(atomic_exchange(&finished, NULL));
+}
 
 static void *run(void *arg)
 {
-    job work = *(job *)arg;
+    job *work = arg, copy = *work;
     tn_error why = TN_ERROR_INIT;
 
     tn__host_own_thread();
-    free(arg);
-    tn_status status = tn__conn_connect(work.conn, work.deadline_ns, &why);
+    tn_status status = tn__conn_connect(copy.conn, copy.deadline_ns, &why);
+    /* Before anybody is told, so that who is told finds it. */
+    work->thread = pthread_self();
+    work->fork_generation = tn__fork_generation();
+    job *before = atomic_exchange(&finished, work);
     /* The callee closes what failed: until it knows, others may look at the connection. */
     if (status == TN_OK)
-        work.fn(work.arg, work.conn, NULL);
+        copy.fn(copy.arg, copy.conn, NULL);
     else
-        work.fn(work.arg, work.conn, &why);
+        copy.fn(copy.arg, copy.conn, &why);
+    join(before);
     return NULL;
 }
 
@@ -64,7 +88,7 @@ tn_status tn__connector_start(tn__conn *conn, int64_t deadline_ns, tn__connected
     if (!work)
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
     *work = (job){.conn = conn, .deadline_ns = deadline_ns, .fn = fn, .arg = arg};
-    int error = tn__thread_start(&thread, true, run, work);
+    int error = tn__thread_start(&thread, false, run, work);
     if (error == 0)
         return TN_OK;
     free(work);

@@ -28,4 +28,7 @@ tn_status tn__connect_by(tn__source *source, int64_t deadline_ns, tn__conn **ret
  * first. 0 or an errno. */
 int tn__thread_start(pthread_t *ret, bool detached, void *(*run)(void *), void *arg);
 
+/* Waits until the threads of attempts that have ended are gone. No lock may be held. */
+void tn__connector_reap(void);
+
 #endif
