@@ -207,11 +207,11 @@ static bool visit_small(void)
     static const char *const sql[] = {
         "create unlogged table filler (t text)",
         "alter table filler alter t set storage external",
-        "create function fill_late() returns trigger language plpgsql as $$ begin " FILL
-        "; return null; end $$",
+        ("create function fill_late() returns trigger language plpgsql as $$ begin " FILL
+         "; return null; end $$"),
         "create table late_fill (id bigint)",
-        "create constraint trigger late after insert on late_fill deferrable initially deferred"
-        " for each row execute function fill_late()",
+        ("create constraint trigger late after insert on late_fill deferrable initially deferred"
+         " for each row execute function fill_late()"),
         "grant all on filler, late_fill to app",
     };
     bool first = !small.guard;
