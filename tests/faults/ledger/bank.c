@@ -248,8 +248,8 @@ void ledger_create(PGconn *admin)
         "drop table if exists operations, accounts",
         "create table accounts (id int primary key, balance bigint not null)",
         /* no key: what is done twice is to be seen twice */
-        "create table operations (id bigint not null, source int not null, target int not null,"
-        " amount bigint not null)",
+        ("create table operations (id bigint not null, source int not null, target int not null,"
+         " amount bigint not null)"),
         "grant all on accounts, operations to app",
     };
     char sql[160];
