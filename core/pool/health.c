@@ -57,11 +57,11 @@ static tn_status ask_anew(tn__pool *pool, int64_t deadline_ns, tn_health *ret)
 static tn_status ask_handle(tn_db *db, int64_t deadline_ns, tn_health *ret)
 {
     tn_status status = tn__portal_free_wire(db->conn, db->provider->row_buffer, deadline_ns,
-                                            tn__db_grace_ms(db), &ret->error);
+                                            tn__db_grace_ms(db, deadline_ns), &ret->error);
     if (status == TN_OK)
         status = ask(db->conn, deadline_ns, ret);
     if (status != TN_OK)
-        tn__conn_settle(db->conn, tn__db_grace_ms(db), &ret->error);
+        tn__conn_settle(db->conn, tn__db_grace_ms(db, deadline_ns), &ret->error);
     return status;
 }
 

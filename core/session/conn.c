@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "observe/trace.h"
 
-enum { BIND_MEMORY_MAX = 1 << 30, UNHURRIED_MS = 5000 };
+enum { BIND_MEMORY_MAX = 1 << 30 };
 
 static atomic_uint_least64_t last_number;
 
@@ -114,21 +114,12 @@ bool tn__conn_takes_no_writes(const tn__conn *conn)
     return info.read_only;
 }
 
-/* A caller whose deadline has passed is to be back soon. Who cancels, or leaves rows unread, has
- * set no time, and loses more with the session than by waiting for the fence. */
-static int64_t patience(const tn__conn *conn, int64_t grace_ms, const tn_error *err)
-{
-    bool hurried = (err && err->status == TN_TIMEOUT) || tn__host_stopping(&conn->host);
-
-    return hurried || grace_ms > UNHURRIED_MS ? grace_ms : UNHURRIED_MS;
-}
-
 void tn__conn_settle(tn__conn *conn, int64_t grace_ms, tn_error *err)
 {
     tn_conn_state state = tn__conn_state(conn);
 
     if (state == TN_CONN_BUSY) {
-        int64_t deadline = tn__deadline_after_ms(tn__now_ns(), patience(conn, grace_ms, err));
+        int64_t deadline = tn__deadline_after_ms(tn__now_ns(), grace_ms);
         tn_outcome outcome = TN_OUTCOME_IN_DOUBT;
         conn->host.shielded = true;
         if (conn->driver->conn.cancel(conn->drv, deadline, &outcome, NULL) != TN_OK)

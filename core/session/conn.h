@@ -75,10 +75,10 @@ tn_conn_state tn__conn_state(const tn__conn *conn);
 bool tn__conn_takes_no_writes(const tn__conn *conn);
 
 /*
- * After a failure: a statement that was given up is ended and its answer read, within grace_ms, or
- * some seconds where it was not a deadline that ended it; a connection for which that does not work
- * is marked to be discarded. err (may be NULL) is told, and gets the outcome that came to light: a
- * statement may have ended well before it could be cancelled.
+ * After a failure: a statement that was given up is ended and its answer read, within grace_ms; a
+ * connection for which that does not work is marked to be discarded. err (may be NULL) is told, and
+ * gets the outcome that came to light: a statement may have ended well before it could be
+ * cancelled.
  */
 void tn__conn_settle(tn__conn *conn, int64_t grace_ms, tn_error *err);
 

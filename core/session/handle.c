@@ -5,6 +5,8 @@
 #include "base/relaxed.h"
 #include "session/fork.h"
 
+enum { UNHURRIED_MS = 5000 };
+
 tn_status tn__provider_check(const tn__provider *provider, tn_error *err)
 {
     if (provider->fork_generation == tn__fork_generation())
@@ -91,9 +93,16 @@ int64_t tn__db_deadline(const tn_db *db, int64_t timeout_ms)
     return tn__deadline_min(db->deadline_ns, tn__deadline_after_ms(tn__now_ns(), timeout_ms));
 }
 
-int64_t tn__db_grace_ms(const tn_db *db)
+int64_t tn__db_grace_ms(const tn_db *db, int64_t deadline_ns)
 {
-    return tn__relaxed(&db->provider->cancel_timeout_ms);
+    int64_t least = tn__relaxed(&db->provider->cancel_timeout_ms), left = UNHURRIED_MS;
+
+    if (db->conn && tn__host_stopping(&db->conn->host))
+        return least;
+    if (deadline_ns != TN_NO_DEADLINE)
+        left = (deadline_ns - tn__now_ns()) / TN__NS_PER_MS;
+    left = left < UNHURRIED_MS ? left : UNHURRIED_MS;
+    return left > least ? left : least;
 }
 
 void tn_set_timeout(tn_db *db, int64_t timeout_ms)

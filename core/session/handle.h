@@ -82,7 +82,10 @@ void tn__db_leave(tn_db *db);
  * transaction's. */
 int64_t tn__db_deadline(const tn_db *db, int64_t timeout_ms);
 
-/* How long a given-up statement may take to be ended before its connection is given up. */
-int64_t tn__db_grace_ms(const tn_db *db);
+/* How long a given-up statement may take to be ended before its connection is given up. A caller
+ * whose deadline has passed is to be back soon (DB_CANCEL_TIMEOUT). Who cancels, or leaves rows
+ * unread, has time until its deadline, at most some seconds: it loses more with a session than by
+ * waiting for the fence. */
+int64_t tn__db_grace_ms(const tn_db *db, int64_t deadline_ns);
 
 #endif

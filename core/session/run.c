@@ -50,7 +50,7 @@ static tn_status take_connection(tn__run *run, tn_db *db, tn_error *err)
     if (db->kind != TN__DB_CLIENT) {
         run->on.conn = db->conn;
         return tn__portal_free_wire(run->on.conn, provider->row_buffer, run->deadline_ns,
-                                    tn__db_grace_ms(db), err);
+                                    tn__db_grace_ms(db, run->deadline_ns), err);
     }
     return provider->acquire(provider, run->deadline_ns, &run->on.conn, err);
 }
@@ -281,7 +281,7 @@ static void clean_up(tn__run *run, tn_error *err)
     judge_position(run, err);
     tn__portal_close(&run->on);
     if (!conn->attached) {
-        tn__conn_settle(conn, tn__db_grace_ms(run->db), err);
+        tn__conn_settle(conn, tn__db_grace_ms(run->db, run->deadline_ns), err);
         tn__host_end(&conn->host);
         judge_outcome(run, stmt, err);
     }
@@ -467,7 +467,7 @@ static tn_status leave(tn__run *run, tn_error *err)
     if (conn->attached)
         return TN_OK;
     bool cut = tn__conn_state(conn) == TN_CONN_BUSY;
-    tn__conn_settle(conn, tn__db_grace_ms(run->db), NULL);
+    tn__conn_settle(conn, cut ? tn__db_grace_ms(run->db, run->deadline_ns) : 0, NULL);
     tn__host_end(&conn->host);
     if (!cut || !run->in_transaction)
         return TN_OK;

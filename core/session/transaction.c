@@ -46,7 +46,7 @@ static tn_status start(tn_db *tx, const tn_txn_options *options, tn_error *err)
     };
 
     tn_status status = tn__portal_free_wire(conn, tx->provider->row_buffer, tx->deadline_ns,
-                                            tn__db_grace_ms(tx), err);
+                                            tn__db_grace_ms(tx, tx->deadline_ns), err);
     if (status != TN_OK)
         return status;
     if (tx->depth == 1 && tn__conn_state(conn) != TN_CONN_IDLE)
@@ -60,7 +60,7 @@ static tn_status start(tn_db *tx, const tn_txn_options *options, tn_error *err)
     else
         status = conn->driver->txn.savepoint(conn->drv, tx->depth - 1, tx->deadline_ns, err);
     if (status != TN_OK)
-        tn__conn_settle(conn, tn__db_grace_ms(tx), err);
+        tn__conn_settle(conn, tn__db_grace_ms(tx, tx->deadline_ns), err);
     tn__host_end(&conn->host);
     return status;
 }
@@ -216,7 +216,7 @@ static void free_handle(tn_db *tx)
 static int64_t undo_deadline(const tn_db *tx)
 {
     int64_t now = tn__now_ns(), most = tn__deadline_after_ms(now, CLEANUP_MS);
-    int64_t least = tn__deadline_after_ms(now, tn__db_grace_ms(tx));
+    int64_t least = tn__deadline_after_ms(now, tn__db_grace_ms(tx, tx->deadline_ns));
 
     return tx->deadline_ns > least ? tn__deadline_min(tx->deadline_ns, most) : least;
 }
@@ -258,10 +258,10 @@ static void end_rows(tn_db *tx, bool committing)
             tn__portal_drain(attached, tn__deadline_min(limit, tx->deadline_ns));
         else
             (void)tn__portal_free_wire(conn, tx->provider->row_buffer, tx->deadline_ns,
-                                       tn__db_grace_ms(tx), NULL);
+                                       tn__db_grace_ms(tx, tx->deadline_ns), NULL);
     }
     tn__portal_orphan(conn, tx->depth);
-    tn__conn_settle(conn, tn__db_grace_ms(tx), NULL);
+    tn__conn_settle(conn, tn__db_grace_ms(tx, tx->deadline_ns), NULL);
 }
 
 /* Nested transactions that are still open are undone, the innermost first. */
@@ -374,7 +374,7 @@ static tn_status commit_level(tn_db *tx, tn_error *err)
     if (err && err->phase == TN_PHASE_NONE)
         err->phase = TN_PHASE_COMMIT;
     if (!conn->discard)
-        tn__conn_settle(conn, tn__db_grace_ms(tx), err);
+        tn__conn_settle(conn, tn__db_grace_ms(tx, tx->deadline_ns), err);
     if (!conn->discard && tn__conn_state(conn) != TN_CONN_IDLE)
         (void)undo(tx, NULL);
     return status;
