@@ -124,7 +124,7 @@ static void connected(void *arg, tn__conn *conn, const tn_error *why)
     pthread_mutex_lock(&pool->lock);
     pool->pins++;
     bool current = conn->source == pool->source;
-    int64_t begun = conn->created_ns;
+    int64_t begun = conn->begun_ns;
     if (!why && current && !pool->closing && tn__slot_total(pool) <= pool->max) {
         ready(pool, conn);
     } else {
@@ -147,7 +147,7 @@ static tn_status place_order(tn__pool *pool, tn_error *err)
 
     tn_status status = tn__conn_new(pool->source, &conn, err);
     if (status == TN_OK) {
-        conn->created_ns = now; /* until it is connected: when that was begun */
+        conn->begun_ns = now;
         status = tn__connector_start(conn, deadline, connected, pool, err);
     }
     if (status != TN_OK) {
@@ -228,7 +228,7 @@ static int64_t retry_at(const tn__pool *pool)
 
 static int64_t slow_at(const tn__conn *conn)
 {
-    return conn->created_ns + SLOW_MS * TN__NS_PER_MS;
+    return conn->begun_ns + SLOW_MS * TN__NS_PER_MS;
 }
 
 /* Attempts that may soon come to something. */

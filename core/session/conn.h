@@ -45,8 +45,9 @@ typedef struct tn__conn {
     struct tn__portal *open;     /* all that are open between calls */
     void *spare; /* memory of a rows object, kept for the next query; freed with free() */
 
-    bool discard; /* never goes back into the pool */
-    bool demoted; /* because its server takes no writes any more */
+    bool discard;     /* never goes back into the pool */
+    bool demoted;     /* because its server takes no writes any more */
+    int64_t begun_ns; /* the pool's, under its lock: when connecting was begun */
     int64_t created_ns;
     int64_t idle_since_ns;
 
