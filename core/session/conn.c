@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "observe/trace.h"
 
-enum { BIND_MEMORY_MAX = 1 << 30 };
+enum { BIND_MEMORY_MAX = 1 << 30, STOPPING_MS = 100 };
 
 static atomic_uint_least64_t last_number;
 
@@ -118,6 +118,9 @@ void tn__conn_settle(tn__conn *conn, int64_t grace_ms, tn_error *err)
 {
     tn_conn_state state = tn__conn_state(conn);
 
+    /* Who ends the whole client has no more time than that. */
+    if (tn__host_stopping(&conn->host) && grace_ms > STOPPING_MS)
+        grace_ms = STOPPING_MS;
     if (state == TN_CONN_BUSY) {
         int64_t deadline = tn__deadline_after_ms(tn__now_ns(), grace_ms);
         tn_outcome outcome = TN_OUTCOME_IN_DOUBT;

@@ -97,8 +97,6 @@ int64_t tn__db_grace_ms(const tn_db *db, int64_t deadline_ns)
 {
     int64_t least = tn__relaxed(&db->provider->cancel_timeout_ms), left = UNHURRIED_MS;
 
-    if (db->conn && tn__host_stopping(&db->conn->host))
-        return least;
     if (deadline_ns != TN_NO_DEADLINE)
         left = (deadline_ns - tn__now_ns()) / TN__NS_PER_MS;
     left = left < UNHURRIED_MS ? left : UNHURRIED_MS;
