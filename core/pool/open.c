@@ -17,6 +17,7 @@
 #include "driver/registry.h"
 #include "observe/log.h"
 #include "observe/trace.h"
+#include "pool/connector.h"
 #include "pool/open.h"
 
 enum { OPTIONS_MAX = 64 };
@@ -269,8 +270,10 @@ tn_db *tn_open(const tn_config *config, tn_error *err)
     tn__observe_log(config);
     if (new_pool(config, &pool, err) != TN_OK)
         return NULL;
-    if (first_connection(pool, (uint32_t)tn__config_number(config, TN__OPT_CONNECT_RETRIES), err) !=
-        TN_OK) {
+    tn_status status = first_connection(
+        pool, (uint32_t)tn__config_number(config, TN__OPT_CONNECT_RETRIES), err);
+    tn__connector_reap();
+    if (status != TN_OK) {
         (void)tn__pool_close(pool, TN__ABANDON_MS, NULL);
         return NULL;
     }

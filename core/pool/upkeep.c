@@ -178,8 +178,12 @@ static void *run(void *arg)
     while (!pool->upkeep_stop) {
         if (pool->upkeep_due_ns > tn__now_ns())
             (void)tn__cond_wait(&pool->upkeep_wake, &pool->lock, pool->upkeep_due_ns);
-        if (!pool->upkeep_stop && pool->upkeep_due_ns <= tn__now_ns())
+        if (!pool->upkeep_stop && pool->upkeep_due_ns <= tn__now_ns()) {
             look(pool);
+            pthread_mutex_unlock(&pool->lock);
+            tn__connector_reap();
+            pthread_mutex_lock(&pool->lock);
+        }
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
