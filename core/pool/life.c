@@ -69,7 +69,6 @@ tn_status tn__pool_new(tn__source *source, const tn_config *config, tn__pool **r
     pool->client.deadline_ns = TN_NO_DEADLINE;
     pool->source = source;
     pool->driver = source->driver;
-    pool->opened_ns = tn__now_ns();
     tn__pool_configure(pool, config);
     pthread_mutex_init(&pool->lock, NULL);
     tn__cond_init(&pool->upkeep_wake);

@@ -58,7 +58,6 @@ typedef struct tn__pool {
     struct tn__pool *parent;  /* of a replica's pool */
     struct tn__pool *replica; /* under the lock, as what stands below it */
     _Atomic int64_t connect_timeout_ms;
-    int64_t opened_ns;
 
     pthread_mutex_t lock; /* everything below; never held over I/O */
     tn__queue watchers;   /* who waits for a change of the pool: close, suspend, reload */
