@@ -306,7 +306,7 @@ static int drop_temporary(tn_driver_conn *conn)
     return SQLITE_LOCKED;
 }
 
-tn_status lite_conn_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+static LITE_SELDOM tn_status reset_session(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
     tn_status status = TN_OK;
     int rc;
@@ -328,16 +328,22 @@ tn_status lite_conn_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *e
     return TN_OK;
 }
 
+tn_status lite_conn_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    if (TN_LIKELY(conn->txn.state == LITE_TXN_NONE && !conn->altered && !conn->temporary))
+        return TN_OK;
+    return reset_session(conn, deadline_ns, err);
+}
+
 tn_conn_state lite_conn_state(const tn_driver_conn *conn)
 {
-    if (conn->broken)
-        return TN_CONN_BROKEN;
-    switch (conn->txn.state) {
-    case LITE_TXN_OPEN: return TN_CONN_IN_TXN;
-    case LITE_TXN_FAILED: return TN_CONN_FAILED;
-    case LITE_TXN_NONE: break;
-    }
-    return TN_CONN_IDLE;
+    static const uint8_t states[] = {
+        [LITE_TXN_NONE] = TN_CONN_IDLE,
+        [LITE_TXN_OPEN] = TN_CONN_IN_TXN,
+        [LITE_TXN_FAILED] = TN_CONN_FAILED,
+    };
+
+    return TN_UNLIKELY(conn->broken) ? TN_CONN_BROKEN : (tn_conn_state)states[conn->txn.state];
 }
 
 void lite_conn_info(tn_driver_conn *conn, tn_conn_info *ret)

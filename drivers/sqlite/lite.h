@@ -21,6 +21,9 @@
 #include "kit/kit.h"
 #include "sqlite/dialect/dialect.h"
 
+/* Apart, so that what every call runs through needs no room for it. */
+#define LITE_SELDOM __attribute__((cold, noinline))
+
 /* ---- options.c: the URL and its parameters -------------------------------------------------- */
 
 typedef enum lite_mode { LITE_RWC = 0, LITE_RW, LITE_RO } lite_mode;
@@ -159,7 +162,14 @@ int lite_exec(tn_driver_conn *conn, const char *sql);
 /* ---- progress.c: deadlines, cancelling, waiting for locks ----------------------------------- */
 
 /* Every operation starts with it. */
-void lite_arm(tn_driver_conn *conn, int64_t deadline_ns);
+static inline void lite_arm(tn_driver_conn *conn, int64_t deadline_ns)
+{
+    conn->deadline = deadline_ns;
+    conn->stopped = TN_WAIT_READY;
+    conn->lock_timeout = false;
+    conn->raised.set = false;
+}
+
 void lite_progress_install(tn_driver_conn *conn);
 /* Waits a little for another connection's lock. false: given up (deadline, cancelled, timeout). */
 bool lite_busy_wait(tn_driver_conn *conn, int attempt);
@@ -216,11 +226,13 @@ struct tn_driver_stmt {
     tn_column *columns;
     lite_type *types;
     uint32_t n_columns;
+    uint32_t most_rows; /* of a batch, so that its values are bounded */
     const tn_param *params;
     tn__arena bound;          /* parameters that a running statement refers to */
     tn_driver_cursor *cursor; /* the attached one */
     uint32_t flags;
     bool writes;
+    bool marks;             /* running it changes what reset() has to know */
     int reprepared;         /* how often SQLite had prepared it anew when the columns were read */
     int64_t schema_version; /* of statements that both write and give rows */
 };
@@ -229,8 +241,16 @@ tn_status lite_stmt_prepare(tn_driver_conn *conn, tn_str sql, int64_t deadline_n
                             tn_driver_stmt **ret, tn_error *err);
 void lite_stmt_describe(const tn_driver_stmt *stmt, tn_stmt_info *ret);
 void lite_stmt_close(tn_driver_stmt *stmt);
+/* True if the columns of a statement that SQLite has prepared anew are those that were told. */
+bool lite_stmt_compare_columns(tn_driver_stmt *stmt, int reprepared);
+
 /* True if the columns are still those that describe() told. */
-bool lite_stmt_same_columns(tn_driver_stmt *stmt);
+static inline bool lite_stmt_same_columns(tn_driver_stmt *stmt)
+{
+    int reprepared = sqlite3_stmt_status(stmt->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
+
+    return TN_LIKELY(reprepared == stmt->reprepared) || lite_stmt_compare_columns(stmt, reprepared);
+}
 
 /* ---- cursor.c ------------------------------------------------------------------------------- */
 

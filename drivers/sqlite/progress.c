@@ -12,14 +12,6 @@
 /* Instructions of SQLite's machine between two questions: some ten microseconds. */
 #define STEPS 1000
 
-void lite_arm(tn_driver_conn *conn, int64_t deadline_ns)
-{
-    conn->deadline = deadline_ns;
-    conn->stopped = TN_WAIT_READY;
-    conn->lock_timeout = false;
-    conn->raised.set = false;
-}
-
 static bool may_go_on(tn_driver_conn *conn)
 {
     tn_wait_result result = conn->host->interrupted(conn->host_conn, conn->deadline);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "sqlite/lite.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/lexer.h"
 #include "base/str.h"
+#include "sqlite/cursor.h"
 
 #define SOME_PARAMS  16
 #define SCHEMA_TRIES 5
@@ -85,6 +84,13 @@ static bool read_column(tn_driver_stmt *stmt, int i, tn_column *column, lite_typ
     return column->name && column->type_name && column->table;
 }
 
+static uint32_t most_rows(uint32_t n_columns)
+{
+    uint32_t most = n_columns ? LITE_BATCH_VALUES / n_columns : 1;
+
+    return most > LITE_BATCH ? LITE_BATCH : most ? most : 1;
+}
+
 static bool read_columns(tn_driver_stmt *stmt)
 {
     int n = sqlite3_column_count(stmt->stmt);
@@ -97,16 +103,13 @@ static bool read_columns(tn_driver_stmt *stmt)
         if (!read_column(stmt, i, &stmt->columns[i], &stmt->types[i]))
             return false;
     stmt->n_columns = (uint32_t)n;
+    stmt->most_rows = most_rows(stmt->n_columns);
     stmt->reprepared = sqlite3_stmt_status(stmt->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
     return true;
 }
 
-bool lite_stmt_same_columns(tn_driver_stmt *stmt)
+bool lite_stmt_compare_columns(tn_driver_stmt *stmt, int reprepared)
 {
-    int reprepared = sqlite3_stmt_status(stmt->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
-
-    if (reprepared == stmt->reprepared)
-        return true;
     if ((uint32_t)sqlite3_column_count(stmt->stmt) != stmt->n_columns)
         return false;
     for (uint32_t i = 0; i < stmt->n_columns; i++) {
@@ -190,6 +193,7 @@ static tn_status compile(tn_driver_stmt *stmt, tn_error *err)
         return lite_fail(conn, TN_PHASE_PREPARE, "42601", err,
                          "cannot insert multiple commands into a prepared statement");
     stmt->writes = !sqlite3_stmt_readonly(stmt->stmt) && !sqlite3_stmt_isexplain(stmt->stmt);
+    stmt->marks = stmt->info.temporary || stmt->info.sets || stmt->info.kind == LITE_KIND_ATTACH;
     if (stmt->info.sets) /* some PRAGMAs act while they are prepared */
         conn->altered = true;
     if (!read_columns(stmt))
