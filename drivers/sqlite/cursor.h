@@ -53,6 +53,8 @@ void lite_cursor_let_go(tn_driver_cursor *cursor);
 /* SQLITE_DONE: what is to be told at the end. */
 void lite_cursor_finish(tn_driver_cursor *cursor);
 
+/* How a column of the type is stored. */
+lite_plain lite_plain_of(const lite_type *type);
 /* The row that stands, into out. NULL, or the SQLSTATE and the column that failed. */
 const char *lite_row_read(tn_driver_cursor *cursor, tn_value *out, lite_room *room,
                           uint32_t *ret_column);

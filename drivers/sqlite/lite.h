@@ -217,6 +217,13 @@ tn_status lite_bind(tn_driver_stmt *stmt, const tn_value *params, size_t n_param
 
 /* ---- stmt.c --------------------------------------------------------------------------------- */
 
+/* How a column's values are stored where none has to be converted. */
+typedef struct lite_plain {
+    tn_value like; /* what they become, but for the value itself */
+    int storage;   /* SQLite's class; 0: there is none */
+    bool narrow;   /* an integer of 32 bits */
+} lite_plain;
+
 struct tn_driver_stmt {
     tn_driver_conn *conn;
     sqlite3_stmt *stmt; /* NULL: empty, or a transaction command */
@@ -225,6 +232,7 @@ struct tn_driver_stmt {
     tn__arena arena; /* columns, names, types */
     tn_column *columns;
     lite_type *types;
+    lite_plain *plain; /* one a column */
     uint32_t n_columns;
     uint32_t most_rows; /* of a batch, so that its values are bounded */
     const tn_param *params;

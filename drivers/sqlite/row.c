@@ -84,7 +84,7 @@ static LITE_SELDOM char *more_room(lite_room *room, size_t len)
 }
 
 /* A text as it stands, with its NUL. false: no memory. */
-static inline bool take_text(sqlite3_value *stored, lite_room *room, tn_value *ret)
+static inline bool take_text(sqlite3_value *stored, lite_room *room, tn_value *out)
 {
     const unsigned char *text = sqlite3_value_text(stored);
     size_t len = (size_t)sqlite3_value_bytes(stored);
@@ -96,51 +96,86 @@ static inline bool take_text(sqlite3_value *stored, lite_room *room, tn_value *r
         room->at = copy + len + 1;
     else if (!(copy = more_room(room, len + 1)))
         return false;
+    out->as.ptr = copy;
+    out->len = (uint32_t)len;
     memcpy(copy, text, len);
     copy[len] = '\0';
-    *ret = (tn_value){.as.ptr = copy, .len = (uint32_t)len, .type = TN_TYPE_TEXT};
     return true;
 }
 
-/* The common cases of lite_value_read(), without a call: a value that is stored as its column's
- * type says. false: anything else. */
-static inline bool read_plain(sqlite3_value *stored, const lite_type *type, lite_room *room,
-                              tn_value *ret)
+/* A value that is stored as its column's type says, without a conversion. false: it does not go
+ * into the type, or there is no memory. */
+static inline bool read_plain(sqlite3_value *stored, const lite_plain *plain, lite_room *room,
+                              tn_value *out)
 {
-    int storage = sqlite3_value_type(stored);
-    tn_type wanted = type->type;
-    int64_t number;
-
-    if (storage == SQLITE_INTEGER) {
-        number = sqlite3_value_int64(stored);
-        if (wanted == TN_TYPE_NULL)
-            wanted = TN_TYPE_INT64;
-        *ret = (tn_value){.as.i = number, .type = (uint8_t)wanted};
-        return wanted == TN_TYPE_INT64 || (wanted == TN_TYPE_INT32 && number == (int32_t)number);
+    *out = plain->like;
+    if (plain->storage == SQLITE_INTEGER) {
+        out->as.i = sqlite3_value_int64(stored);
+        return !plain->narrow || out->as.i == (int32_t)out->as.i;
     }
-    if (storage == SQLITE_TEXT)
-        return (wanted == TN_TYPE_TEXT || wanted == TN_TYPE_NULL) && take_text(stored, room, ret);
-    if (storage != SQLITE_FLOAT || (wanted != TN_TYPE_FLOAT8 && wanted != TN_TYPE_NULL))
-        return false;
-    *ret = (tn_value){.as.f = sqlite3_value_double(stored), .type = TN_TYPE_FLOAT8};
+    if (plain->storage == SQLITE_TEXT)
+        return take_text(stored, room, out);
+    out->as.f = sqlite3_value_double(stored);
     return true;
 }
 
-static inline const char *read_row(tn_driver_cursor *cursor, tn_value *out, lite_room *room,
-                                   uint32_t *ret_column)
-{
-    sqlite3_stmt *stmt = cursor->stmt->stmt;
-    const lite_type *type = cursor->stmt->types;
-    const lite_type *end = type + cursor->n_columns;
+static const lite_plain plain_integer = {{.type = TN_TYPE_INT64}, SQLITE_INTEGER, false};
+static const lite_plain plain_narrow = {{.type = TN_TYPE_INT32}, SQLITE_INTEGER, true};
+static const lite_plain plain_float = {{.type = TN_TYPE_FLOAT8}, SQLITE_FLOAT, false};
+static const lite_plain plain_text = {{.type = TN_TYPE_TEXT}, SQLITE_TEXT, false};
 
-    for (int i = 0; type < end; i++, type++, out++) {
-        sqlite3_value *stored = sqlite3_column_value(stmt, i);
+lite_plain lite_plain_of(const lite_type *type)
+{
+    switch (type->type) {
+    case TN_TYPE_INT32: return plain_narrow;
+    case TN_TYPE_INT64: return plain_integer;
+    case TN_TYPE_FLOAT8: return plain_float;
+    case TN_TYPE_TEXT: return plain_text;
+    default: return (lite_plain){.storage = 0};
+    }
+}
+
+/* NULL: SQLite's class is none of these. */
+static const lite_plain *plain_of_storage(int storage)
+{
+    switch (storage) {
+    case SQLITE_INTEGER: return &plain_integer;
+    case SQLITE_FLOAT: return &plain_float;
+    case SQLITE_TEXT: return &plain_text;
+    default: return NULL;
+    }
+}
+
+/* Everything else: NULL, what has to be converted, and what has no declared type. */
+static __attribute__((noinline)) const char *read_other(const tn_driver_cursor *cursor, uint32_t i,
+                                                        sqlite3_value *stored, lite_room *room,
+                                                        tn_value *out)
+{
+    const lite_type *type = &cursor->stmt->types[i];
+    const lite_plain *plain;
+
+    if (type->type == TN_TYPE_NULL) {
+        plain = plain_of_storage(sqlite3_value_type(stored));
+        if (plain && read_plain(stored, plain, room, out))
+            return NULL;
+    }
+    return lite_value_read(cursor->conn, stored, type, room->arena, out);
+}
+
+/* The row that stands, into out. NULL, or the SQLSTATE and the column that failed. */
+static inline __attribute__((always_inline)) const char *read_row(
+    const tn_driver_cursor *cursor, sqlite3_stmt *stmt, const lite_plain *plain, uint32_t n,
+    tn_value *out, lite_room *room, uint32_t *ret_column)
+{
+    for (uint32_t i = 0; i < n; i++, plain++, out++) {
+        sqlite3_value *stored = sqlite3_column_value(stmt, (int)i);
         const char *wrong;
-        if (TN_LIKELY(read_plain(stored, type, room, out)))
+        if (TN_LIKELY(sqlite3_value_type(stored) == plain->storage) &&
+            TN_LIKELY(read_plain(stored, plain, room, out)))
             continue;
-        wrong = lite_value_read(cursor->conn, stored, type, room->arena, out);
-        if (wrong) {
-            *ret_column = (uint32_t)i;
+        wrong = read_other(cursor, i, stored, room, out);
+        if (TN_UNLIKELY(wrong != NULL)) {
+            *ret_column = i;
             return wrong;
         }
     }
@@ -150,7 +185,9 @@ static inline const char *read_row(tn_driver_cursor *cursor, tn_value *out, lite
 const char *lite_row_read(tn_driver_cursor *cursor, tn_value *out, lite_room *room,
                           uint32_t *ret_column)
 {
-    return read_row(cursor, out, room, ret_column);
+    const tn_driver_stmt *stmt = cursor->stmt;
+
+    return read_row(cursor, stmt->stmt, stmt->plain, cursor->n_columns, out, room, ret_column);
 }
 
 static LITE_SELDOM tn_status no_room(tn_driver_cursor *cursor, tn_error *err)
@@ -160,12 +197,33 @@ static LITE_SELDOM tn_status no_room(tn_driver_cursor *cursor, tn_error *err)
     return kit_nomem(cursor->conn->host, err, TN_PHASE_FETCH);
 }
 
-tn_status lite_batch_read(tn_driver_cursor *cursor, uint32_t *ret_rows, tn_error *err)
+/* Rows until the batch is full, or its texts are. */
+static uint32_t read_rows(tn_driver_cursor *cursor, uint32_t most, uint32_t *ret_column,
+                          const char **ret_wrong)
 {
     lite_room room = {cursor->own_text, cursor->own_text + LITE_OWN_TEXT, &cursor->arena, PIECE};
-    uint32_t most = cursor->batch, rows = 0, column = 0;
-    const char *wrong = NULL;
-    tn_value *out;
+    sqlite3_stmt *stmt = cursor->stmt->stmt;
+    const lite_plain *plain = cursor->stmt->plain;
+    tn_value *out = cursor->values;
+    uint32_t n = cursor->n_columns, rows = 0;
+    int step;
+
+    do {
+        *ret_wrong = read_row(cursor, stmt, plain, n, out, &room, ret_column);
+        if (TN_UNLIKELY(*ret_wrong != NULL))
+            return rows;
+        out += n;
+        rows++;
+        step = sqlite3_step(stmt);
+    } while (step == SQLITE_ROW && rows < most && cursor->arena.used < LITE_BATCH_BYTES);
+    cursor->step = step;
+    return rows;
+}
+
+tn_status lite_batch_read(tn_driver_cursor *cursor, uint32_t *ret_rows, tn_error *err)
+{
+    uint32_t most = cursor->batch, rows, column = 0;
+    const char *wrong;
 
     if (most > cursor->stmt->most_rows)
         most = cursor->stmt->most_rows;
@@ -173,16 +231,8 @@ tn_status lite_batch_read(tn_driver_cursor *cursor, uint32_t *ret_rows, tn_error
         return no_room(cursor, err);
     if (cursor->arena.used)
         tn__arena_reset(&cursor->arena);
-    out = cursor->values;
-    do {
-        wrong = read_row(cursor, out, &room, &column);
-        if (TN_UNLIKELY(wrong != NULL))
-            break;
-        out += cursor->n_columns;
-        rows++;
-        cursor->step = sqlite3_step(cursor->stmt->stmt);
-    } while (cursor->step == SQLITE_ROW && rows < most && cursor->arena.used < LITE_BATCH_BYTES);
-    if (wrong && rows == 0)
+    rows = read_rows(cursor, most, &column, &wrong);
+    if (TN_UNLIKELY(wrong && rows == 0))
         return lite_row_failed(cursor, column, wrong, err);
     cursor->batch = LITE_BATCH;
     cursor->rows += rows;

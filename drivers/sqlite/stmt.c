@@ -97,11 +97,14 @@ static bool read_columns(tn_driver_stmt *stmt)
 
     stmt->columns = tn__arena_array(&stmt->arena, (size_t)n, sizeof *stmt->columns);
     stmt->types = tn__arena_array(&stmt->arena, (size_t)n, sizeof *stmt->types);
-    if (n > 0 && (!stmt->columns || !stmt->types))
+    stmt->plain = tn__arena_array(&stmt->arena, (size_t)n, sizeof *stmt->plain);
+    if (n > 0 && (!stmt->columns || !stmt->types || !stmt->plain))
         return false;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         if (!read_column(stmt, i, &stmt->columns[i], &stmt->types[i]))
             return false;
+        stmt->plain[i] = lite_plain_of(&stmt->types[i]);
+    }
     stmt->n_columns = (uint32_t)n;
     stmt->most_rows = most_rows(stmt->n_columns);
     stmt->reprepared = sqlite3_stmt_status(stmt->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
