@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "sqlite/cursor.h"
 
+#define PIECE       8192    /* bytes of texts taken at once when the cursor's own room is full */
 #define MAX_SPARE   4       /* closed cursors that a connection keeps */
 #define SPARE_BYTES 1048576 /* more memory than that is given back */
 
@@ -22,6 +23,8 @@ static LITE_SELDOM tn_driver_cursor *new_cursor(tn_driver_conn *conn)
         return NULL;
     cursor->conn = conn;
     tn__arena_init(&cursor->arena, SIZE_MAX / 2);
+    cursor->room.arena = &cursor->arena;
+    cursor->room.piece = PIECE;
     return cursor;
 }
 
@@ -101,7 +104,7 @@ void lite_cursor_close(tn_driver_cursor *cursor)
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-static LITE_SELDOM tn_status step_failed(tn_driver_cursor *cursor, tn_phase phase, tn_error *err)
+LITE_SELDOM tn_status lite_step_failed(tn_driver_cursor *cursor, tn_phase phase, tn_error *err)
 {
     tn_driver_stmt *stmt = cursor->stmt;
     tn_driver_conn *conn = cursor->conn;
@@ -143,15 +146,18 @@ static inline int first_step(tn_driver_stmt *stmt)
     return TN_LIKELY(rc != SQLITE_BUSY) ? rc : step_again(stmt, rc);
 }
 
-static LITE_SELDOM void write_tag(tn_driver_cursor *cursor, const lite_statement *info,
-                                  int64_t count)
+static __attribute__((noinline)) void write_tag(tn_driver_cursor *cursor,
+                                                const lite_statement *info, int64_t count)
 {
     size_t n = strlen(info->tag);
 
     memcpy(cursor->tag, info->tag, n);
     if (info->counts) {
         cursor->tag[n++] = ' ';
-        n += tn__format_int64(count, cursor->tag + n);
+        if (count >= 0 && count < 10)
+            cursor->tag[n++] = (char)('0' + count);
+        else
+            n += tn__format_int64(count, cursor->tag + n);
     }
     cursor->tag[n] = '\0';
     cursor->tag_words = info->tag;
@@ -184,48 +190,50 @@ static LITE_SELDOM tn_status stale(tn_driver_cursor *cursor, tn_error *err)
 }
 
 /* A statement that writes and gives rows cannot be taken back once it has run: whether its columns
- * are still the same is asked before. */
-static tn_status check_schema(tn_driver_stmt *stmt, bool *ret_same, tn_error *err)
+ * are still the same is asked before. TN_DRIVER_STALE: they may not be. */
+static tn_status check_schema(tn_driver_stmt *stmt, tn_error *err)
 {
     int64_t version = stmt->schema_version;
     int rc = lite_fixed_run(stmt->conn, LITE_SCHEMA_VERSION, &version);
 
     if (rc != SQLITE_OK)
         return lite_error(stmt->conn, rc, &(lite_where){.phase = TN_PHASE_EXECUTE}, err);
-    *ret_same = version == stmt->schema_version;
-    return TN_OK;
+    return version == stmt->schema_version ? TN_OK : TN_DRIVER_STALE;
 }
 
-/* What few statements need before they run: in a transaction, or where rows come of a write. */
-static LITE_SELDOM tn_status prepare_ground(tn_driver_stmt *stmt, bool *ret_same, tn_error *err)
+/* What the first statements of a transaction need before they run, and those whose rows come of a
+ * write. */
+static __attribute__((noinline)) tn_status prepare_ground(tn_driver_stmt *stmt, tn_error *err)
 {
     tn_status status = lite_txn_enter(stmt->conn, stmt, err);
 
-    if (status == TN_OK && stmt->writes && stmt->n_columns > 0)
-        status = check_schema(stmt, ret_same, err);
+    if (status == TN_OK && stmt->rows_of_write)
+        status = check_schema(stmt, err);
     return status;
 }
 
 /* Everything before the first step. */
 static inline tn_status get_ready(tn_driver_stmt *stmt, const tn_value *params, size_t n_params,
-                                  bool *ret_same, tn_error *err)
+                                  tn_error *err)
 {
-    tn_driver_conn *conn = stmt->conn;
-    tn_status status;
+    lite_txn *txn = &stmt->conn->txn;
 
-    *ret_same = true;
-    if (conn->txn.state == LITE_TXN_NONE && !(stmt->writes && stmt->n_columns > 0)) {
-        conn->now_set = false;
-    } else {
-        status = prepare_ground(stmt, ret_same, err);
-        if (status != TN_OK || !*ret_same)
+    if (txn->state == LITE_TXN_NONE)
+        stmt->conn->now_set = false;
+    if ((txn->state != LITE_TXN_NONE &&
+         !(txn->state == LITE_TXN_OPEN && txn->real && !txn->read_only)) ||
+        stmt->rows_of_write) {
+        tn_status status = prepare_ground(stmt, err);
+        if (status != TN_OK)
             return status;
     }
     return lite_bind(stmt, params, n_params, err);
 }
 
-static LITE_SELDOM tn_status not_ready(tn_driver_cursor *cursor, tn_status status)
+static LITE_SELDOM tn_status not_ready(tn_driver_cursor *cursor, tn_status status, tn_error *err)
 {
+    if (status == TN_DRIVER_STALE)
+        return stale(cursor, err);
     lite_cursor_let_go(cursor);
     lite_txn_fail(cursor->conn);
     return status;
@@ -248,20 +256,17 @@ static inline tn_status run(tn_driver_cursor *cursor, const tn_value *params, si
                             tn_error *err)
 {
     tn_driver_stmt *stmt = cursor->stmt;
-    bool same;
-    tn_status status = get_ready(stmt, params, n_params, &same, err);
+    tn_status status = get_ready(stmt, params, n_params, err);
 
     if (TN_UNLIKELY(status != TN_OK))
-        return not_ready(cursor, status);
-    if (TN_UNLIKELY(!same))
-        return stale(cursor, err);
+        return not_ready(cursor, status, err);
     if (TN_UNLIKELY(stmt->marks)) {
         stmt->conn->temporary |= stmt->info.temporary;
         stmt->conn->altered |= stmt->info.sets || stmt->info.kind == LITE_KIND_ATTACH;
     }
     cursor->step = first_step(stmt);
     if (TN_UNLIKELY(cursor->step != SQLITE_ROW && cursor->step != SQLITE_DONE))
-        return step_failed(cursor, TN_PHASE_EXECUTE, err);
+        return lite_step_failed(cursor, TN_PHASE_EXECUTE, err);
     if (stmt->n_columns > 0 && TN_UNLIKELY(!lite_stmt_same_columns(stmt)))
         return changed(cursor, err);
     if (cursor->step == SQLITE_DONE)
@@ -318,114 +323,4 @@ tn_status lite_cursor_execute(tn_driver_stmt *stmt, const tn_value *params, size
     else if (status != TN_DRIVER_STALE)
         lite_cursor_close(cursor);
     return status;
-}
-
-/* ---- reading -------------------------------------------------------------------------------- */
-
-static void give(const tn_driver_cursor *cursor, const tn_value *values, uint32_t rows, bool done,
-                 tn_batch *ret)
-{
-    ret->values = values;
-    ret->rows = rows;
-    ret->done = done;
-    ret->affected = done ? cursor->affected : -1;
-    ret->tag = done ? cursor->tag : "";
-}
-
-static LITE_SELDOM tn_status fetch_detached(tn_driver_cursor *cursor, tn_batch *ret)
-{
-    lite_chunk *first = cursor->chunks;
-
-    if (first)
-        cursor->chunks = first->next;
-    give(cursor, first ? first->values : NULL, first ? first->rows : 0, !cursor->chunks, ret);
-    return TN_OK;
-}
-
-tn_status lite_cursor_fetch(tn_driver_cursor *cursor, int64_t deadline_ns, tn_batch *ret,
-                            tn_error *err)
-{
-    uint32_t rows = 0;
-    tn_status status;
-
-    if (cursor->detached)
-        return fetch_detached(cursor, ret);
-    if (cursor->step == SQLITE_ROW) {
-        lite_arm(cursor->conn, deadline_ns);
-        status = lite_batch_read(cursor, &rows, err);
-        if (TN_UNLIKELY(status != TN_OK))
-            return status;
-    }
-    if (TN_UNLIKELY(cursor->step != SQLITE_ROW && cursor->step != SQLITE_DONE && rows == 0))
-        return step_failed(cursor, TN_PHASE_FETCH, err);
-    give(cursor, cursor->values, rows, cursor->step == SQLITE_DONE, ret);
-    return TN_OK;
-}
-
-/* ---- detaching ------------------------------------------------------------------------------ */
-
-static lite_chunk *add_chunk(tn_driver_cursor *cursor, lite_chunk *last, size_t rows)
-{
-    lite_chunk *added = tn__arena_alloc(&cursor->rest, sizeof *added);
-    tn_value *values = tn__arena_array(&cursor->rest, rows * cursor->n_columns, sizeof *values);
-
-    if (!added || !values)
-        return NULL;
-    *added = (lite_chunk){.values = values};
-    if (last)
-        last->next = added;
-    else
-        cursor->chunks = added;
-    return added;
-}
-
-static LITE_SELDOM tn_status too_much(tn_driver_cursor *cursor, size_t limit, tn_error *err)
-{
-    tn_driver_conn *conn = cursor->conn;
-
-    lite_cursor_let_go(cursor);
-    cursor->step = SQLITE_TOOBIG;
-    lite_txn_fail(conn);
-    return kit_fail(conn->host, err, TN_LIMIT, TN_PHASE_FETCH, "54000",
-                    "more than %zu bytes of rows would have to be kept in memory; read them to the "
-                    "end before running another statement",
-                    limit);
-}
-
-tn_status lite_cursor_detach(tn_driver_cursor *cursor, size_t limit, int64_t deadline_ns,
-                             tn_error *err)
-{
-    lite_room room = {NULL, NULL, &cursor->rest, 0};
-    lite_chunk *last = NULL;
-    uint32_t column = 0;
-    size_t most;
-
-    if (cursor->detached || !cursor->stmt)
-        return TN_OK;
-    lite_arm(cursor->conn, deadline_ns);
-    most = cursor->stmt->most_rows;
-    tn__arena_init(&cursor->rest, limit);
-    cursor->has_rest = true;
-    while (cursor->step == SQLITE_ROW) {
-        const char *wrong;
-        if (!last || last->rows == most) {
-            last = add_chunk(cursor, last, most);
-            if (!last)
-                return too_much(cursor, limit, err);
-        }
-        wrong = lite_row_read(cursor, last->values + (size_t)last->rows * cursor->n_columns, &room,
-                              &column);
-        if (wrong && strcmp(wrong, "53200") == 0)
-            return too_much(cursor, limit, err);
-        if (wrong)
-            return lite_row_failed(cursor, column, wrong, err);
-        last->rows++;
-        cursor->rows++;
-        cursor->step = sqlite3_step(cursor->stmt->stmt);
-    }
-    if (cursor->step != SQLITE_DONE)
-        return step_failed(cursor, TN_PHASE_FETCH, err);
-    lite_cursor_finish(cursor);
-    cursor->detached = true;
-    return TN_OK;
 }

@@ -32,10 +32,12 @@ struct tn_driver_cursor {
     tn_driver_cursor *next; /* in the connection's list of spare ones */
     tn_value *values;
     size_t cap_values;
+    lite_room room;  /* of the batch */
     tn__arena arena; /* what own_text has no room for */
     uint32_t n_columns;
-    uint32_t batch; /* rows of the next batch */
-    int step;       /* what sqlite3_step() said last */
+    uint32_t batch;        /* rows of the next batch */
+    uint32_t wrong_column; /* the one that could not be read */
+    int step;              /* what sqlite3_step() said last */
     int64_t rows;
     int64_t affected;
     bool detached;
@@ -53,15 +55,10 @@ void lite_cursor_let_go(tn_driver_cursor *cursor);
 /* SQLITE_DONE: what is to be told at the end. */
 void lite_cursor_finish(tn_driver_cursor *cursor);
 
+/* The statement failed in a step; the cursor is over. */
+tn_status lite_step_failed(tn_driver_cursor *cursor, tn_phase phase, tn_error *err);
+
 /* How a column of the type is stored. */
 lite_plain lite_plain_of(const lite_type *type);
-/* The row that stands, into out. NULL, or the SQLSTATE and the column that failed. */
-const char *lite_row_read(tn_driver_cursor *cursor, tn_value *out, lite_room *room,
-                          uint32_t *ret_column);
-/* The error of a value that could not be read; the cursor is over. */
-tn_status lite_row_failed(tn_driver_cursor *cursor, uint32_t column, const char *sqlstate,
-                          tn_error *err);
-/* Fills the batch. A failure behind some rows is reported by the next one: they come first. */
-tn_status lite_batch_read(tn_driver_cursor *cursor, uint32_t *ret_rows, tn_error *err);
 
 #endif

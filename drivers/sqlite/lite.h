@@ -240,6 +240,7 @@ struct tn_driver_stmt {
     tn_driver_cursor *cursor; /* the attached one */
     uint32_t flags;
     bool writes;
+    bool rows_of_write;     /* it both writes and gives rows */
     bool marks;             /* running it changes what reset() has to know */
     int reprepared;         /* how often SQLite had prepared it anew when the columns were read */
     int64_t schema_version; /* of statements that both write and give rows */

@@ -9,17 +9,11 @@
 #include "base/str.h"
 #include "sqlite/cursor.h"
 
-#define PIECE 8192 /* bytes of texts taken at once when the cursor's own room is full */
-
-/* Room for the values of so many rows. */
-static bool reserve(tn_driver_cursor *cursor, size_t rows)
+/* Room for so many values. */
+static LITE_SELDOM bool reserve(tn_driver_cursor *cursor, size_t values)
 {
-    size_t values = rows * cursor->n_columns; /* at most LITE_BATCH_VALUES, or one row's columns */
-    tn_value *grown;
+    tn_value *grown = realloc(cursor->values, values * sizeof *grown);
 
-    if (values <= cursor->cap_values)
-        return true;
-    grown = realloc(cursor->values, values * sizeof *grown);
     if (!grown)
         return false;
     cursor->values = grown;
@@ -27,9 +21,11 @@ static bool reserve(tn_driver_cursor *cursor, size_t rows)
     return true;
 }
 
-tn_status lite_row_failed(tn_driver_cursor *cursor, uint32_t column, const char *sqlstate,
-                          tn_error *err)
+/* The error of a value that could not be read; the cursor is over. */
+static LITE_SELDOM tn_status value_failed(tn_driver_cursor *cursor, const char *sqlstate,
+                                          tn_error *err)
 {
+    uint32_t column = cursor->wrong_column;
     tn_driver_stmt *stmt = cursor->stmt;
     tn_driver_conn *conn = cursor->conn;
     static const char *const words[] = {"", "an integer", "a real", "a text", "a blob", "NULL"};
@@ -162,10 +158,12 @@ static __attribute__((noinline)) const char *read_other(const tn_driver_cursor *
     return lite_value_read(cursor->conn, stored, type, room->arena, out);
 }
 
-/* The row that stands, into out. NULL, or the SQLSTATE and the column that failed. */
-static inline __attribute__((always_inline)) const char *read_row(
-    const tn_driver_cursor *cursor, sqlite3_stmt *stmt, const lite_plain *plain, uint32_t n,
-    tn_value *out, lite_room *room, uint32_t *ret_column)
+/* The row that stands, into out. NULL, or the SQLSTATE of the column that is noted. */
+static inline __attribute__((always_inline)) const char *read_row(tn_driver_cursor *cursor,
+                                                                  sqlite3_stmt *stmt,
+                                                                  const lite_plain *plain,
+                                                                  uint32_t n, tn_value *out,
+                                                                  lite_room *room)
 {
     for (uint32_t i = 0; i < n; i++, plain++, out++) {
         sqlite3_value *stored = sqlite3_column_value(stmt, (int)i);
@@ -175,69 +173,171 @@ static inline __attribute__((always_inline)) const char *read_row(
             continue;
         wrong = read_other(cursor, i, stored, room, out);
         if (TN_UNLIKELY(wrong != NULL)) {
-            *ret_column = i;
+            cursor->wrong_column = i;
             return wrong;
         }
     }
     return NULL;
 }
 
-const char *lite_row_read(tn_driver_cursor *cursor, tn_value *out, lite_room *room,
-                          uint32_t *ret_column)
-{
-    const tn_driver_stmt *stmt = cursor->stmt;
-
-    return read_row(cursor, stmt->stmt, stmt->plain, cursor->n_columns, out, room, ret_column);
-}
-
 static LITE_SELDOM tn_status no_room(tn_driver_cursor *cursor, tn_error *err)
 {
     lite_cursor_let_go(cursor);
+    cursor->step = SQLITE_NOMEM;
     lite_txn_fail(cursor->conn);
     return kit_nomem(cursor->conn->host, err, TN_PHASE_FETCH);
 }
 
-/* Rows until the batch is full, or its texts are. */
-static uint32_t read_rows(tn_driver_cursor *cursor, uint32_t most, uint32_t *ret_column,
-                          const char **ret_wrong)
+/* Room for a batch of so many rows. */
+static inline bool make_room(tn_driver_cursor *cursor, uint32_t rows)
 {
-    lite_room room = {cursor->own_text, cursor->own_text + LITE_OWN_TEXT, &cursor->arena, PIECE};
+    cursor->room.at = cursor->own_text;
+    cursor->room.end = cursor->own_text + LITE_OWN_TEXT;
+    if (cursor->arena.used)
+        tn__arena_reset(&cursor->arena);
+    /* At most LITE_BATCH_VALUES, or one row's columns. */
+    return TN_LIKELY((size_t)rows * cursor->n_columns <= cursor->cap_values) ||
+           reserve(cursor, (size_t)rows * cursor->n_columns);
+}
+
+/* Rows until the batch is full, or its texts are. NULL, or the SQLSTATE of what could not be read
+ * behind them. */
+static inline const char *read_rows(tn_driver_cursor *cursor, uint32_t most, uint32_t *ret_rows)
+{
     sqlite3_stmt *stmt = cursor->stmt->stmt;
     const lite_plain *plain = cursor->stmt->plain;
     tn_value *out = cursor->values;
     uint32_t n = cursor->n_columns, rows = 0;
+    const char *wrong;
     int step;
 
     do {
-        *ret_wrong = read_row(cursor, stmt, plain, n, out, &room, ret_column);
-        if (TN_UNLIKELY(*ret_wrong != NULL))
-            return rows;
+        wrong = read_row(cursor, stmt, plain, n, out, &cursor->room);
+        if (TN_UNLIKELY(wrong != NULL))
+            break;
         out += n;
         rows++;
-        step = sqlite3_step(stmt);
+        cursor->step = step = sqlite3_step(stmt);
     } while (step == SQLITE_ROW && rows < most && cursor->arena.used < LITE_BATCH_BYTES);
-    cursor->step = step;
-    return rows;
+    cursor->rows += rows;
+    *ret_rows = rows;
+    return wrong;
 }
 
-tn_status lite_batch_read(tn_driver_cursor *cursor, uint32_t *ret_rows, tn_error *err)
+static void give(const tn_driver_cursor *cursor, const tn_value *values, uint32_t rows, bool done,
+                 tn_batch *ret)
 {
-    uint32_t most = cursor->batch, rows, column = 0;
-    const char *wrong;
+    ret->values = values;
+    ret->rows = rows;
+    ret->done = done;
+    ret->affected = done ? cursor->affected : -1;
+    ret->tag = done ? cursor->tag : "";
+}
 
-    if (most > cursor->stmt->most_rows)
-        most = cursor->stmt->most_rows;
-    if (!reserve(cursor, most))
-        return no_room(cursor, err);
-    if (cursor->arena.used)
-        tn__arena_reset(&cursor->arena);
-    rows = read_rows(cursor, most, &column, &wrong);
-    if (TN_UNLIKELY(wrong && rows == 0))
-        return lite_row_failed(cursor, column, wrong, err);
+/* What has no more rows to read: detached ones are handed out, a failure behind the rows that were
+ * there is told. */
+static LITE_SELDOM tn_status fetch_rest(tn_driver_cursor *cursor, tn_batch *ret, tn_error *err)
+{
+    lite_chunk *first = cursor->chunks;
+
+    if (cursor->detached) {
+        if (first)
+            cursor->chunks = first->next;
+        give(cursor, first ? first->values : NULL, first ? first->rows : 0, !cursor->chunks, ret);
+        return TN_OK;
+    }
+    if (cursor->step != SQLITE_DONE)
+        return lite_step_failed(cursor, TN_PHASE_FETCH, err);
+    give(cursor, NULL, 0, true, ret);
+    return TN_OK;
+}
+
+/* A failure behind some rows is reported by the next fetch: they come first. */
+tn_status lite_cursor_fetch(tn_driver_cursor *cursor, int64_t deadline_ns, tn_batch *ret,
+                            tn_error *err)
+{
+    const char *wrong;
+    uint32_t rows, most;
+
+    if (cursor->step != SQLITE_ROW || cursor->detached)
+        return fetch_rest(cursor, ret, err);
+    lite_arm(cursor->conn, deadline_ns);
+    most = cursor->batch < cursor->stmt->most_rows ? cursor->batch : cursor->stmt->most_rows;
     cursor->batch = LITE_BATCH;
-    cursor->rows += rows;
+    if (TN_UNLIKELY(!make_room(cursor, most)))
+        return no_room(cursor, err);
+    wrong = read_rows(cursor, most, &rows);
+    if (TN_UNLIKELY(wrong && rows == 0))
+        return value_failed(cursor, wrong, err);
     if (cursor->step == SQLITE_DONE)
         lite_cursor_finish(cursor);
-    *ret_rows = rows;
+    give(cursor, cursor->values, rows, cursor->step == SQLITE_DONE, ret);
+    return TN_OK;
+}
+
+/* ---- detaching ------------------------------------------------------------------------------ */
+
+static lite_chunk *add_chunk(tn_driver_cursor *cursor, lite_chunk *last, size_t rows)
+{
+    lite_chunk *added = tn__arena_alloc(&cursor->rest, sizeof *added);
+    tn_value *values = tn__arena_array(&cursor->rest, rows * cursor->n_columns, sizeof *values);
+
+    if (!added || !values)
+        return NULL;
+    *added = (lite_chunk){.values = values};
+    if (last)
+        last->next = added;
+    else
+        cursor->chunks = added;
+    return added;
+}
+
+static LITE_SELDOM tn_status too_much(tn_driver_cursor *cursor, size_t limit, tn_error *err)
+{
+    tn_driver_conn *conn = cursor->conn;
+
+    lite_cursor_let_go(cursor);
+    cursor->step = SQLITE_TOOBIG;
+    lite_txn_fail(conn);
+    return kit_fail(conn->host, err, TN_LIMIT, TN_PHASE_FETCH, "54000",
+                    "more than %zu bytes of rows would have to be kept in memory; read them to the "
+                    "end before running another statement",
+                    limit);
+}
+
+tn_status lite_cursor_detach(tn_driver_cursor *cursor, size_t limit, int64_t deadline_ns,
+                             tn_error *err)
+{
+    lite_room room = {NULL, NULL, &cursor->rest, 0};
+    lite_chunk *last = NULL;
+    size_t most;
+
+    if (cursor->detached || !cursor->stmt)
+        return TN_OK;
+    lite_arm(cursor->conn, deadline_ns);
+    most = cursor->stmt->most_rows;
+    tn__arena_init(&cursor->rest, limit);
+    cursor->has_rest = true;
+    while (cursor->step == SQLITE_ROW) {
+        const char *wrong;
+        if (!last || last->rows == most) {
+            last = add_chunk(cursor, last, most);
+            if (!last)
+                return too_much(cursor, limit, err);
+        }
+        wrong = read_row(cursor, cursor->stmt->stmt, cursor->stmt->plain, cursor->n_columns,
+                         last->values + (size_t)last->rows * cursor->n_columns, &room);
+        if (wrong && strcmp(wrong, "53200") == 0)
+            return too_much(cursor, limit, err);
+        if (wrong)
+            return value_failed(cursor, wrong, err);
+        last->rows++;
+        cursor->rows++;
+        cursor->step = sqlite3_step(cursor->stmt->stmt);
+    }
+    if (cursor->step != SQLITE_DONE)
+        return lite_step_failed(cursor, TN_PHASE_FETCH, err);
+    lite_cursor_finish(cursor);
+    cursor->detached = true;
     return TN_OK;
 }

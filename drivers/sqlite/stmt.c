@@ -201,7 +201,8 @@ static tn_status compile(tn_driver_stmt *stmt, tn_error *err)
         conn->altered = true;
     if (!read_columns(stmt))
         return kit_nomem(conn->host, err, TN_PHASE_PREPARE);
-    if (stmt->writes && stmt->n_columns > 0) {
+    stmt->rows_of_write = stmt->writes && stmt->n_columns > 0;
+    if (stmt->rows_of_write) {
         rc = lite_fixed_run(conn, LITE_SCHEMA_VERSION, &stmt->schema_version);
         if (rc != SQLITE_OK)
             return lite_error(conn, rc, &(lite_where){.phase = TN_PHASE_PREPARE}, err);
