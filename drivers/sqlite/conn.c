@@ -162,12 +162,11 @@ static int set_up(tn_driver_conn *conn)
         return rc;
     (void)stpcpy(stpcpy(sql, "PRAGMA cell_size_check=ON; PRAGMA synchronous="),
                  conn->source->options.synchronous);
-    rc = lite_exec(conn, sql);
+    rc = lite_exec(conn, sql); /* reads the schema: what is no database shows here */
     if (rc != SQLITE_OK)
         return rc;
     conn->read_only_file = sqlite3_db_readonly(conn->db, "main") == 1;
-    rc = use_wal(conn);
-    return rc == SQLITE_OK ? lite_fixed_run(conn, LITE_PROBE, NULL) : rc;
+    return use_wal(conn);
 }
 
 /* What went wrong while opening, with the path: SQLite's texts have none. */
