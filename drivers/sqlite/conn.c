@@ -216,6 +216,7 @@ tn_status lite_conn_open(tn_driver_source *source, tn_host_conn *host_conn, int6
     conn->source = source;
     conn->host = source->host;
     conn->host_conn = host_conn;
+    conn->timer = -1;
     tn__buf_init(&conn->scratch, TN__BUF_MAX);
     tn__arena_init(&conn->function_arena, TN__BUF_MAX);
     lite_arm(conn, deadline_ns);
@@ -246,6 +247,8 @@ void lite_conn_close(tn_driver_conn *conn)
             (void)sqlite3_finalize(conn->fixed[i]);
         (void)sqlite3_close_v2(conn->db);
     }
+    if (conn->timer >= 0)
+        (void)close(conn->timer);
     lite_cursors_free(conn);
     lite_txn_free(&conn->txn);
     tn__buf_free(&conn->scratch);

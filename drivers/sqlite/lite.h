@@ -123,6 +123,7 @@ struct tn_driver_conn {
     tn_wait_result stopped; /* why the progress or busy handler gave up; READY: neither did */
     bool lock_timeout;      /* the busy handler gave up after busy_timeout */
     int64_t busy_since;
+    int timer; /* of pauses, made by the first; -1: none */
     lite_raised raised;
 
     lite_txn txn;
@@ -171,6 +172,8 @@ static inline void lite_arm(tn_driver_conn *conn, int64_t deadline_ns)
 }
 
 void lite_progress_install(tn_driver_conn *conn);
+/* Waits for at most 1 s, by the host. false: cancelled; the deadline is for the caller to see. */
+bool lite_pause(tn_driver_conn *conn, int64_t pause_ns);
 /* Waits a little for another connection's lock. false: given up (deadline, cancelled, timeout). */
 bool lite_busy_wait(tn_driver_conn *conn, int attempt);
 
