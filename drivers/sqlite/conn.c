@@ -56,7 +56,7 @@ int lite_exec(tn_driver_conn *conn, const char *sql)
 
 static const char *database_path(const tn_driver_source *source)
 {
-    return source->options.path ? source->options.path : source->memory.database;
+    return source->memory ? lite_memory_name(source->memory) : source->options.path;
 }
 
 /* The directory of a file that cannot be opened is often the reason: SQLite would only say "unable
@@ -222,7 +222,7 @@ tn_status lite_conn_open(tn_driver_source *source, tn_host_conn *host_conn, int6
     lite_arm(conn, deadline_ns);
     rc = sqlite3_open_v2(database_path(source), &conn->db,
                          modes[source->options.mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                         NULL);
+                         source->memory ? lite_memory_name(source->memory) : NULL);
     if (rc == SQLITE_OK) {
         lite_progress_install(conn);
         rc = set_up(conn);

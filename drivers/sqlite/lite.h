@@ -41,29 +41,24 @@ extern const tn_driver_option lite_option_table[];
 tn_status lite_options_read(const tn_host *host, const tn_source_config *config, lite_options *ret,
                             tn_error *err);
 
-/* ---- memory.c: the private directory of sqlite::memory: ------------------------------------- */
+/* ---- memory.c: the files of sqlite::memory: ------------------------------------------------- */
 
-typedef struct lite_memory {
-    char *directory; /* NULL: none */
-    char *database;  /* the file in it */
-    int lock;        /* held for as long as the directory is in use */
-} lite_memory;
+typedef struct lite_memory lite_memory;
 
-/* Sweeps what crashed processes left, makes a directory of our own and locks it. */
-tn_status lite_memory_create(const tn_host *host, lite_memory *ret, tn_error *err);
-/* Removes what a crashed process left in base: at most a bounded number of directories. */
-void lite_memory_sweep(const char *base);
-void lite_memory_remove(lite_memory *memory);
-/* Closes our hold without removing anything: for a child of fork. */
-void lite_memory_forget(lite_memory *memory);
+/* An empty database, its name and its file system in SQLite. */
+tn_status lite_memory_create(const tn_host *host, lite_memory **ret, tn_error *err);
+/* What sqlite3_open_v2() gets for both. */
+const char *lite_memory_name(const lite_memory *memory);
+/* No connection may be left. NULL is fine. */
+void lite_memory_free(lite_memory *memory);
 
 /* ---- source.c ------------------------------------------------------------------------------- */
 
 struct tn_driver_source {
     const tn_host *host;
     lite_options options;
-    lite_memory memory;
-    pid_t pid; /* a child of fork must not touch files or connections of its parent */
+    lite_memory *memory; /* NULL: a file */
+    pid_t pid;           /* a child of fork must not touch files or connections of its parent */
 };
 
 tn_status lite_source_open(const tn_host *host, const tn_source_config *config,
