@@ -230,7 +230,8 @@ struct tn_driver_stmt {
     tn__arena arena; /* columns, names, types */
     tn_column *columns;
     lite_type *types;
-    lite_plain *plain; /* one a column */
+    lite_plain *plain;      /* one a column */
+    sqlite3_value **values; /* where SQLite has the columns of a row; all or none are known */
     uint32_t n_columns;
     uint32_t most_rows; /* of a batch, so that its values are bounded */
     const tn_param *params;

@@ -158,15 +158,29 @@ static __attribute__((noinline)) const char *read_other(const tn_driver_cursor *
     return lite_value_read(cursor->conn, stored, type, room->arena, out);
 }
 
-/* The row that stands, into out. NULL, or the SQLSTATE of the column that is noted. */
-static inline __attribute__((always_inline)) const char *read_row(tn_driver_cursor *cursor,
-                                                                  sqlite3_stmt *stmt,
-                                                                  const lite_plain *plain,
-                                                                  uint32_t n, tn_value *out,
-                                                                  lite_room *room)
+static LITE_SELDOM void find_values(tn_driver_stmt *stmt)
 {
+    for (uint32_t i = 0; i < stmt->n_columns; i++)
+        stmt->values[i] = sqlite3_column_value(stmt->stmt, (int)i);
+}
+
+/* The row that stands, into out. NULL, or the SQLSTATE of the column that is noted.
+ *
+ * A row is an array of registers of SQLite's machine, and a program puts all its rows into the
+ * same ones, or into another array (the halves of UNION ALL). So the first column is asked for, and
+ * where it is what it was, the others are, too: sqlite3_column_value() costs more than all else
+ * that is done with a column here. */
+static inline __attribute__((always_inline)) const char *read_row(tn_driver_cursor *cursor,
+                                                                  tn_driver_stmt *stmt, uint32_t n,
+                                                                  tn_value *out, lite_room *room)
+{
+    const lite_plain *plain = stmt->plain;
+    sqlite3_value *const *values = stmt->values;
+
+    if (TN_UNLIKELY(sqlite3_column_value(stmt->stmt, 0) != values[0]))
+        find_values(stmt);
     for (uint32_t i = 0; i < n; i++, plain++, out++) {
-        sqlite3_value *stored = sqlite3_column_value(stmt, (int)i);
+        sqlite3_value *stored = values[i];
         const char *wrong;
         if (TN_LIKELY(sqlite3_value_type(stored) == plain->storage) &&
             TN_LIKELY(read_plain(stored, plain, room, out)))
@@ -204,20 +218,19 @@ static inline bool make_room(tn_driver_cursor *cursor, uint32_t rows)
  * behind them. */
 static inline const char *read_rows(tn_driver_cursor *cursor, uint32_t most, uint32_t *ret_rows)
 {
-    sqlite3_stmt *stmt = cursor->stmt->stmt;
-    const lite_plain *plain = cursor->stmt->plain;
+    tn_driver_stmt *stmt = cursor->stmt;
     tn_value *out = cursor->values;
     uint32_t n = cursor->n_columns, rows = 0;
     const char *wrong;
     int step;
 
     do {
-        wrong = read_row(cursor, stmt, plain, n, out, &cursor->room);
+        wrong = read_row(cursor, stmt, n, out, &cursor->room);
         if (TN_UNLIKELY(wrong != NULL))
             break;
         out += n;
         rows++;
-        cursor->step = step = sqlite3_step(stmt);
+        cursor->step = step = sqlite3_step(stmt->stmt);
     } while (step == SQLITE_ROW && rows < most && cursor->arena.used < LITE_BATCH_BYTES);
     cursor->rows += rows;
     *ret_rows = rows;
@@ -325,7 +338,7 @@ tn_status lite_cursor_detach(tn_driver_cursor *cursor, size_t limit, int64_t dea
             if (!last)
                 return too_much(cursor, limit, err);
         }
-        wrong = read_row(cursor, cursor->stmt->stmt, cursor->stmt->plain, cursor->n_columns,
+        wrong = read_row(cursor, cursor->stmt, cursor->n_columns,
                          last->values + (size_t)last->rows * cursor->n_columns, &room);
         if (wrong && strcmp(wrong, "53200") == 0)
             return too_much(cursor, limit, err);

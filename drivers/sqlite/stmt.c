@@ -98,8 +98,11 @@ static bool read_columns(tn_driver_stmt *stmt)
     stmt->columns = tn__arena_array(&stmt->arena, (size_t)n, sizeof *stmt->columns);
     stmt->types = tn__arena_array(&stmt->arena, (size_t)n, sizeof *stmt->types);
     stmt->plain = tn__arena_array(&stmt->arena, (size_t)n, sizeof *stmt->plain);
-    if (n > 0 && (!stmt->columns || !stmt->types || !stmt->plain))
+    stmt->values = tn__arena_array(&stmt->arena, (size_t)n, sizeof(sqlite3_value *));
+    if (n > 0 && (!stmt->columns || !stmt->types || !stmt->plain || !stmt->values))
         return false;
+    if (n > 0)
+        stmt->values[0] = NULL;
     for (int i = 0; i < n; i++) {
         if (!read_column(stmt, i, &stmt->columns[i], &stmt->types[i]))
             return false;
@@ -115,6 +118,8 @@ bool lite_stmt_compare_columns(tn_driver_stmt *stmt, int reprepared)
 {
     if ((uint32_t)sqlite3_column_count(stmt->stmt) != stmt->n_columns)
         return false;
+    if (stmt->n_columns > 0)
+        stmt->values[0] = NULL;
     for (uint32_t i = 0; i < stmt->n_columns; i++) {
         const char *declared = sqlite3_column_decltype(stmt->stmt, (int)i);
         lite_type type = stmt->types[i];
