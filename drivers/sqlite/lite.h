@@ -80,6 +80,8 @@ typedef struct lite_txn {
     bool real; /* SQLite's own transaction is open */
     bool lost; /* SQLite rolled the whole of it back by itself: no savepoint is left */
     bool read_only;
+    bool schema_known; /* its version: nobody else can change it while real */
+    int64_t schema_version;
     tn_isolation isolation;
     lite_savepoint *savepoints;
     uint32_t n_savepoints;
@@ -240,7 +242,7 @@ struct tn_driver_stmt {
     uint32_t flags;
     bool writes;
     bool rows_of_write;     /* it both writes and gives rows */
-    bool marks;             /* running it changes what reset() has to know */
+    bool marks;             /* it is neither a query nor a change of rows: see leave_marks() */
     int reprepared;         /* how often SQLite had prepared it anew when the columns were read */
     int64_t schema_version; /* of statements that both write and give rows */
 };
