@@ -195,14 +195,15 @@ typedef struct lite_type {
 /* false: not one of PostgreSQL's types; *ret is then by storage class. */
 bool lite_decltype(tn_str declared, lite_type *ret);
 
-/* ---- value.c, parse.c, bind.c
- * --------------------------------------------------------------------------
- */
+/* ---- value.c, canonical.c, parse.c, bind.c -------------------------------------------------- */
 
 /* One stored value as its column's type says; texts go into the arena. NULL or what is wrong:
  * the SQLSTATE. */
 const char *lite_value_read(tn_driver_conn *conn, sqlite3_value *stored, const lite_type *type,
                             tn__arena *arena, tn_value *ret);
+/* A date, timestamp or uuid in the form that lite_value_text() gives it. false: it has another one,
+ * may be a good one, or there is no memory. *ret is a NULL before. */
+bool lite_canonical_read(tn_type type, tn_str text, tn__arena *arena, tn_value *ret);
 /* A result or parameter in storage form (PostgreSQL's text for all that SQLite has no class for),
  * appended to out. false: no memory. */
 bool lite_value_text(const tn_value *value, tn__buf *out);
@@ -221,7 +222,8 @@ tn_status lite_bind(tn_driver_stmt *stmt, const tn_value *params, size_t n_param
 typedef struct lite_plain {
     tn_value like; /* what they become, but for the value itself */
     int storage;   /* SQLite's class; 0: there is none */
-    bool narrow;   /* an integer of 32 bits */
+    int64_t least; /* of an integer */
+    uint64_t span; /* the greatest less the least */
 } lite_plain;
 
 struct tn_driver_stmt {
