@@ -313,6 +313,8 @@ typedef struct tn_txn_request {
     bool read_only;
     bool deferrable;
     /* minor 0 ends here */
+    bool eager; /* the server has to have answered when begin() returns */
+    /* minor 2 ends here */
 } tn_txn_request;
 
 typedef struct tn_txn_ops {
