@@ -47,8 +47,10 @@ static void release_held(tn_driver_cursor *cursor)
     for (size_t i = 0; i < cursor->n_held; i++)
         PQclear(cursor->held[i]);
     cursor->n_held = 0;
-    if (direct->reader == cursor)
+    if (direct->reader == cursor) {
         direct->reader = NULL;
+        pg_direct_shrink(direct);
+    }
     if (cursor->kept)
         pg_direct_give_back(cursor->conn, cursor->kept, cursor->kept_capacity);
     cursor->kept = NULL;

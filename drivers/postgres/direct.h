@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <arpa/inet.h>
+#include <endian.h>
 
 #include <tenon/driver.h>
 
@@ -54,9 +54,16 @@ typedef struct pg_direct {
     size_t spare_capacity;
     tn_driver_cursor *reader; /* whose values point into in */
 
+    tn__buf begin;         /* messages of begin_sql */
+    const char *begin_sql; /* static storage; NULL: none were made yet */
+    tn__buf ask;           /* and of the question ask_sql */
+    const char *ask_sql;
+
     uint8_t stage; /* pg_stage */
     bool complete; /* the statement's tag has come */
     bool misfit;   /* its columns are not those that were described */
+    bool no_rows;  /* it says that it has none */
+    bool copies;   /* the server began a COPY */
     bool question; /* the number is asked for behind the statement */
     char status;   /* of the transaction as of the last end that was read here: I, T, E; 0: libpq
                       knows it better */
@@ -95,22 +102,25 @@ void pg_direct_skip(tn_driver_conn *conn, const pg_message *message);
 /* The buffer of received bytes is the reader's own from here on; false: no memory. */
 bool pg_direct_lend(tn_driver_conn *conn);
 void pg_direct_give_back(tn_driver_conn *conn, char *in, size_t capacity);
+/* What one large row took is not kept for ever. */
+void pg_direct_shrink(pg_direct *d);
 /* What came unasked and only in part is completed, so that libpq may read. */
 tn_status pg_direct_yield(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 /* Without waiting: false when the server has ended the connection. */
 bool pg_direct_alive(tn_driver_conn *conn);
 
-/* The same for what there are most of: is the next message a row that is complete? */
-static inline bool pg_direct_row(const pg_direct *d, pg_message *ret)
+/* The same for what has come whole, without looking whether it may come. */
+static inline bool pg_direct_at_hand(const pg_direct *d, pg_message *ret)
 {
-    if (d->end - d->start < 5 || d->saved_at == d->start || d->in[d->start] != 'D')
-        return false;
     uint32_t length;
+
+    if (d->end - d->start < 5 || d->saved_at == d->start)
+        return false;
     memcpy(&length, d->in + d->start + 1, sizeof(length));
-    length = ntohl(length);
+    length = be32toh(length);
     if (length < 4 || d->end - d->start - 1 < length)
         return false;
-    *ret = (pg_message){.type = 'D', .body = d->in + d->start + 5, .len = length - 4};
+    *ret = (pg_message){.type = d->in[d->start], .body = d->in + d->start + 5, .len = length - 4};
     return true;
 }
 

@@ -11,7 +11,7 @@
 #include "kit/kit.h"
 #include "postgres/pg.h"
 
-enum { ERROR_KEPT = (1 << 20) - 1 };
+enum { ERROR_KEPT = (1 << 20) - 1, MESSAGE_HEADER = 5 };
 
 /* Types whose values are views, by number. */
 #define VIEWS                                                                                   \
@@ -28,14 +28,18 @@ typedef enum step {
     STEP_BAD
 } step;
 
-static void take_tag(tn_driver_conn *conn, const pg_message *message)
+/* false: it has no end. */
+static bool take_tag(tn_driver_conn *conn, const pg_message *message)
 {
     size_t len = strnlen(message->body, message->len);
 
+    if (message->type == 'C' && len + 1 != message->len)
+        return false;
     tn__copy_text(conn->command_tag, sizeof(conn->command_tag), tn__str(message->body, len));
     conn->direct.complete = true;
     if (strcmp(conn->command_tag, "ROLLBACK") == 0)
         conn->failed = true;
+    return true;
 }
 
 /* The first one counts. true: the session ends with it, and nothing comes behind. */
@@ -98,10 +102,19 @@ static bool describes(const tn_driver_stmt *stmt, const pg_message *message)
 static step bad(tn_driver_conn *conn)
 {
     conn->broken = true;
+    conn->direct.end = conn->direct.start; /* nothing of it is looked at again */
     if (!conn->direct.lost[0])
         tn__copy_text(conn->direct.lost, sizeof(conn->direct.lost),
                       TN__STR("the server's answer is not what may come here"));
     return STEP_BAD;
+}
+
+static tn_status fail_bad(tn_driver_conn *conn, tn_phase phase, tn_error *err)
+{
+    if (conn->direct.copies)
+        return kit_fail(conn->host, err, TN_UNSUPPORTED, phase, "0A000",
+                        "COPY from STDIN or to STDOUT cannot be run as a statement");
+    return pg_fail_protocol(conn, phase, err, conn->direct.lost);
 }
 
 static step take_end(tn_driver_conn *conn, const pg_message *message)
@@ -124,8 +137,8 @@ static bool take_part(tn_driver_conn *conn, const tn_driver_stmt *stmt, const pg
 
     switch (message->type) {
     case '1':
-    case '2':
-    case 'n': return d->stage != PG_STAGE_SYNC;
+    case '2': return d->stage != PG_STAGE_SYNC && message->len == 0;
+    case 'n': d->no_rows = d->stage == PG_STAGE_STATEMENT; return d->stage != PG_STAGE_SYNC;
     case 'T':
         if (d->stage == PG_STAGE_STATEMENT && stmt && !describes(stmt, message))
             d->misfit = true;
@@ -133,12 +146,11 @@ static bool take_part(tn_driver_conn *conn, const tn_driver_stmt *stmt, const pg
     case 'D':
         if (d->stage == PG_STAGE_QUESTION)
             take_number(conn, message);
-        return d->stage == PG_STAGE_STATEMENT || d->stage == PG_STAGE_QUESTION;
+        return (d->stage == PG_STAGE_STATEMENT && !d->no_rows) || d->stage == PG_STAGE_QUESTION;
     case 'I':
     case 'C':
-        if (d->stage == PG_STAGE_STATEMENT)
-            take_tag(conn, message);
-        if (d->stage == PG_STAGE_SYNC)
+        if (d->stage == PG_STAGE_SYNC ||
+            (d->stage == PG_STAGE_STATEMENT && !take_tag(conn, message)))
             return false;
         d->stage += d->stage == PG_STAGE_STATEMENT && !d->question ? 2 : 1;
         return true;
@@ -153,27 +165,41 @@ static step advance(tn_driver_conn *conn, const tn_driver_stmt *stmt, bool hold_
 {
     pg_direct *d = &conn->direct;
 
+    bool rows = stmt && !d->misfit && !d->no_rows;
+
     for (;;) {
-        bool row = stmt && d->stage == PG_STAGE_STATEMENT && !d->misfit;
-        if (row && pg_direct_row(d, message))
-            return STEP_ROW;
+        if (pg_direct_at_hand(d, message)) {
+            if (message->type == 'D' && rows && d->stage == PG_STAGE_STATEMENT)
+                return STEP_ROW;
+            if (message->type == '2' && message->len == 0 && d->stage != PG_STAGE_SYNC) {
+                d->start += MESSAGE_HEADER;
+                continue;
+            }
+        }
         switch (pg_direct_peek(conn, message)) {
         case PG_TAKEN: break;
         case PG_INCOMPLETE: return STEP_WAIT;
         case PG_BAD: return bad(conn);
         }
-        if (row && message->type == 'D')
-            return STEP_ROW;
+        if (message->type == 'G' || message->type == 'H') {
+            d->copies = true;
+            return bad(conn);
+        }
         if (message->type == 'E') {
             if (hold_error)
                 return STEP_HELD;
             bool last = take_error(conn, message);
             pg_direct_skip(conn, message);
-            if (last)
+            if (last) {
+                conn->broken = true;
                 return STEP_ENDED;
+            }
         } else if (message->type == 'Z' && d->stage == PG_STAGE_SYNC) {
             return take_end(conn, message);
+        } else if (message->type == 'D' && rows && d->stage == PG_STAGE_STATEMENT) {
+            return STEP_ROW;
         } else if (take_part(conn, stmt, message)) {
+            rows = stmt && !d->misfit && !d->no_rows;
             pg_direct_skip(conn, message);
         } else {
             return bad(conn);
@@ -252,7 +278,7 @@ tn_status pg_direct_begin_answer(tn_driver_cursor *cursor, int64_t deadline_ns, 
                 return status;
             break;
         case STEP_ENDED: return finish(cursor, TN_PHASE_EXECUTE, err);
-        case STEP_BAD: return pg_fail_protocol(conn, TN_PHASE_EXECUTE, err, conn->direct.lost);
+        case STEP_BAD: return fail_bad(conn, TN_PHASE_EXECUTE, err);
         }
     }
 }
@@ -377,7 +403,7 @@ tn_status pg_direct_rows(tn_driver_cursor *cursor, uint32_t limit, int64_t deadl
             if (status != TN_OK)
                 return status;
             break;
-        case STEP_BAD: return pg_fail_protocol(conn, TN_PHASE_FETCH, err, conn->direct.lost);
+        case STEP_BAD: return fail_bad(conn, TN_PHASE_FETCH, err);
         }
     }
 enough:
@@ -409,9 +435,7 @@ tn_status pg_direct_store(tn_driver_cursor *cursor, int64_t deadline_ns, pg_stor
         case STEP_WAIT:
         case STEP_HELD: status = pg_direct_receive(conn, TN_PHASE_FETCH, deadline_ns, err); break;
         case STEP_ENDED: status = finish(cursor, TN_PHASE_FETCH, err); break;
-        case STEP_BAD:
-            status = pg_fail_protocol(conn, TN_PHASE_FETCH, err, conn->direct.lost);
-            break;
+        case STEP_BAD: status = fail_bad(conn, TN_PHASE_FETCH, err); break;
         }
         if (status != TN_OK)
             return status;
@@ -454,7 +478,7 @@ tn_status pg_direct_drain(tn_driver_conn *conn, tn_phase phase, int64_t deadline
     while (status == TN_OK) {
         switch (advance(conn, NULL, false, &message)) {
         case STEP_ENDED: return TN_OK;
-        case STEP_BAD: return pg_fail_protocol(conn, phase, err, conn->direct.lost);
+        case STEP_BAD: return fail_bad(conn, phase, err);
         default: status = pg_direct_receive(conn, phase, deadline_ns, err);
         }
     }

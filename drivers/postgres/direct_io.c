@@ -20,7 +20,9 @@ enum {
     HEADER = 5,
     IN_FIRST = 16 << 10,
     IN_USUAL = 64 << 10, /* more does not come at once */
+    IN_KEPT = 1 << 20,
     OUT_KEPT = 1 << 20,
+    LOOKS_MAX = 8,
     MESSAGE_MAX = 0x3fffffff, /* the server's own limit */
     SHORT_MAX = 30000,        /* of those that hold no text or row; libpq's limit as well */
     ERROR_MAX = 1 << 20       /* what is kept of one */
@@ -34,6 +36,8 @@ void pg_direct_close(tn_driver_conn *conn)
 
     tn__buf_free(&d->out);
     tn__buf_free(&d->error);
+    tn__buf_free(&d->begin);
+    tn__buf_free(&d->ask);
     free(d->in);
     free(d->spare);
 }
@@ -154,6 +158,8 @@ void pg_direct_open(tn_driver_conn *conn)
 
     tn__buf_init(&d->out, TN__BUF_MAX);
     tn__buf_init(&d->error, ERROR_MAX);
+    tn__buf_init(&d->begin, ERROR_MAX);
+    tn__buf_init(&d->ask, ERROR_MAX);
     d->saved_at = NOWHERE;
     d->tls = tls_of(conn->pg);
     d->possible = conn->source->direct && !PQgssEncInUse(conn->pg) &&
@@ -346,6 +352,36 @@ static void note_parameter(tn_driver_conn *conn, const pg_message *message)
     conn->misencoded = true;
 }
 
+/* Are these so many texts, each with its NUL? */
+static bool holds_texts(const char *body, size_t len, int count)
+{
+    const char *end = body + len;
+
+    for (; count > 0; count--) {
+        const char *nul = memchr(body, '\0', (size_t)(end - body));
+        if (!nul)
+            return false;
+        body = nul + 1;
+    }
+    return body == end;
+}
+
+/* Reports and what comes unasked are looked through here, so that whoever reads them need not. */
+static bool is_whole(const pg_message *message)
+{
+    switch (message->type) {
+    case 'S': return holds_texts(message->body, message->len, 2);
+    case 'A': return message->len > 4 && holds_texts(message->body + 4, message->len - 4, 2);
+    case 'N':
+    case 'E':
+        /* the last field's end and the end of all */
+        return message->len == 1
+                   ? !message->body[0]
+                   : message->len > 1 && !memcmp(message->body + message->len - 2, "\0\0", 2);
+    default: return true;
+    }
+}
+
 /* What comes unasked, in any place. */
 static bool is_unasked(tn_driver_conn *conn, const pg_message *message)
 {
@@ -361,8 +397,14 @@ pg_taken pg_direct_peek(tn_driver_conn *conn, pg_message *ret)
 {
     for (;;) {
         pg_taken taken = look(conn, ret);
-        if (taken != PG_TAKEN || !is_unasked(conn, ret))
+        if (taken != PG_TAKEN)
             return taken;
+        if (!is_whole(ret)) {
+            lost(conn, "a message of the server has no end");
+            return PG_BAD;
+        }
+        if (!is_unasked(conn, ret))
+            return PG_TAKEN;
         pg_direct_skip(conn, ret);
     }
 }
@@ -407,6 +449,22 @@ bool pg_direct_lend(tn_driver_conn *conn)
     return true;
 }
 
+void pg_direct_shrink(pg_direct *d)
+{
+    size_t have = d->end - d->start;
+
+    if (d->capacity <= IN_KEPT || d->reader || have > IN_FIRST)
+        return;
+    memmove(d->in, d->in + d->start, have);
+    if (d->saved_at != NOWHERE)
+        d->saved_at -= d->start;
+    d->start = 0;
+    d->end = have;
+    char *less = realloc(d->in, IN_USUAL + 1);
+    d->in = less ? less : d->in;
+    d->capacity = less ? IN_USUAL : d->capacity;
+}
+
 void pg_direct_give_back(tn_driver_conn *conn, char *in, size_t capacity)
 {
     pg_direct *d = &conn->direct;
@@ -443,6 +501,8 @@ tn_status pg_direct_yield(tn_driver_conn *conn, int64_t deadline_ns, tn_error *e
         /* Exactly that message: what comes behind it is libpq's. */
         size_t whole = wanted(d), got = 0;
         size_t left = (whole ? whole : HEADER) - (d->end - d->start);
+        if (d->reader && !pg_direct_lend(conn))
+            return kit_nomem(conn->host, err, TN_PHASE_NONE);
         if (d->end + left > d->capacity && !make_room(d))
             return kit_nomem(conn->host, err, TN_PHASE_NONE);
         if (!d->tls) {
@@ -466,9 +526,7 @@ bool pg_direct_alive(tn_driver_conn *conn)
 {
     char byte;
 
-    if (conn->direct.reader && !pg_direct_lend(conn))
-        return true;
-    /* TLS keeps the session's own messages there, too, which take a reader to tell. */
+    /* TLS has messages of its own there, which takes a reader to tell. */
     if (!conn->direct.tls) {
         ssize_t got = recv(PQsocket(conn->pg), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
         if (got < 0)
@@ -476,7 +534,9 @@ bool pg_direct_alive(tn_driver_conn *conn)
         if (got == 0)
             return false;
     }
-    while (pg_direct_receive_at_hand(conn))
+    if (conn->direct.reader && !pg_direct_lend(conn))
+        return true;
+    for (int i = 0; i < LOOKS_MAX && pg_direct_receive_at_hand(conn); i++)
         take_unasked(conn);
     return !conn->broken;
 }

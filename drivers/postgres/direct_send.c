@@ -113,19 +113,27 @@ static tn_status leave(tn_driver_conn *conn, pg_stage stage, tn_phase phase, int
         return kit_nomem(conn->host, err, phase);
     }
     d->stage = (uint8_t)stage;
-    d->complete = d->misfit = false;
+    d->complete = d->misfit = d->no_rows = false;
     tn__buf_reset(&d->error);
     conn->failed = false;
     conn->pending = true;
     return pg_direct_flush(conn, phase, deadline_ns, err);
 }
 
-static void put_question(tn_driver_conn *conn)
+/* Parse, Bind and Execute of a text without parameters, made once: it is one of few. */
+static void put_known(tn__buf *out, const char *sql, uint16_t format, tn__buf *made,
+                      const char **made_of)
 {
-    const char *question = pg_identity_question(conn);
-
-    put_parse(&conn->direct.out, question, strlen(question), NULL, 0);
-    put_run(&conn->direct.out, 1);
+    if (*made_of != sql || made->failed) {
+        tn__buf_reset(made);
+        put_parse(made, sql, strlen(sql), NULL, 0);
+        put_run(made, format);
+        *made_of = sql;
+    }
+    if (made->failed)
+        out->failed = true;
+    else
+        tn__buf_append(out, made->ptr, made->len);
 }
 
 tn_status pg_direct_send(tn_driver_stmt *stmt, size_t n_params, int64_t deadline_ns, tn_error *err)
@@ -136,12 +144,10 @@ tn_status pg_direct_send(tn_driver_stmt *stmt, size_t n_params, int64_t deadline
     enum { DESCRIBE = 7, SYNC = 5 };
     tn_driver_conn *conn = stmt->conn;
     pg_direct *d = &conn->direct;
-    bool begin = conn->begin[0];
+    bool begin = conn->begin;
 
-    if (begin) {
-        put_parse(&d->out, conn->begin, strlen(conn->begin), NULL, 0);
-        put_run(&d->out, 0);
-    }
+    if (begin)
+        put_known(&d->out, conn->begin, 0, &d->begin, &d->begin_sql);
     if (!stmt->name[0])
         put_parse(&d->out, stmt->sql.ptr, stmt->sql.len, stmt->param_types, n_params);
     put_bind(&d->out, stmt, &conn->encoder, n_params);
@@ -150,12 +156,12 @@ tn_status pg_direct_send(tn_driver_stmt *stmt, size_t n_params, int64_t deadline
     d->question = pg_tail_wanted(stmt);
     if (d->question) {
         tn__buf_append(&d->out, rest, (size_t)(end + sizeof(end) - rest) - SYNC);
-        put_question(conn);
+        put_known(&d->out, pg_identity_question(conn), 1, &d->ask, &d->ask_sql);
         rest = end + sizeof(end) - SYNC;
     }
     tn__buf_append(&d->out, rest, (size_t)(end + sizeof(end) - rest));
     if (!d->out.failed)
-        conn->begin[0] = '\0';
+        conn->begin = NULL;
     return leave(conn, begin ? PG_STAGE_BEGIN : PG_STAGE_STATEMENT, TN_PHASE_EXECUTE, deadline_ns,
                  err);
 }

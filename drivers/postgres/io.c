@@ -26,7 +26,7 @@ tn_status pg_ready(tn_driver_conn *conn, tn_phase phase, tn_error *err)
 
 PGTransactionStatusType pg_txn(const tn_driver_conn *conn)
 {
-    if (conn->begin[0])
+    if (conn->begin)
         return PQTRANS_INTRANS;
     if (conn->begin_refused)
         return PQTRANS_INERROR;

@@ -135,7 +135,7 @@ struct tn_driver_conn {
     bool misencoded; /* client_encoding was changed: not for the next user */
     int encoding;    /* libpq's number of UTF8 */
     pg_direct direct;
-    char begin[96];        /* BEGIN that goes ahead of the next statement; "": none is due */
+    const char *begin;     /* BEGIN that goes ahead of the next statement; NULL: none is due */
     bool begin_refused;    /* there is no transaction, and statements must not be run without */
     char command_tag[64];  /* of the answer that was read directly */
     bool foreign_encoding; /* client_encoding was changed, which libpq was not told */

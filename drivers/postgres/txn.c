@@ -42,12 +42,11 @@ static tn_status simple(tn_driver_conn *conn, const char *sql, tn_phase phase, i
 
 tn_status pg_begin_now(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
-    char sql[sizeof(conn->begin)];
+    const char *sql = conn->begin;
 
-    if (!conn->begin[0])
+    if (!sql)
         return TN_OK;
-    memcpy(sql, conn->begin, sizeof(sql));
-    conn->begin[0] = '\0';
+    conn->begin = NULL;
     tn_status status = simple(conn, sql, TN_PHASE_EXECUTE, deadline_ns, err);
     if (status == TN_OK && pg_txn(conn) != PQTRANS_INTRANS)
         return pg_fail_protocol(conn, TN_PHASE_EXECUTE, err,
@@ -55,28 +54,35 @@ tn_status pg_begin_now(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
     return status;
 }
 
+#define BEGINS(level)                                                         \
+    {                                                                         \
+        {"BEGIN" level, "BEGIN" level " DEFERRABLE"},                         \
+        {                                                                     \
+            "BEGIN" level " READ ONLY", "BEGIN" level " READ ONLY DEFERRABLE" \
+        }                                                                     \
+    }
+static const char *const begins[][2][2] = {
+    [TN_ISOLATION_DEFAULT] = BEGINS(""),
+    [TN_READ_COMMITTED] = BEGINS(" ISOLATION LEVEL READ COMMITTED"),
+    [TN_REPEATABLE_READ] = BEGINS(" ISOLATION LEVEL REPEATABLE READ"),
+    [TN_SERIALIZABLE] = BEGINS(" ISOLATION LEVEL SERIALIZABLE"),
+};
+
 /* It leaves with the first statement, in one round trip with it. A transaction without one never
  * was. */
 static tn_status begin(tn_driver_conn *conn, const tn_txn_request *request, int64_t deadline_ns,
                        tn_error *err)
 {
-    static const char *const levels[] = {
-        [TN_ISOLATION_DEFAULT] = "",
-        [TN_READ_COMMITTED] = " ISOLATION LEVEL READ COMMITTED",
-        [TN_REPEATABLE_READ] = " ISOLATION LEVEL REPEATABLE READ",
-        [TN_SERIALIZABLE] = " ISOLATION LEVEL SERIALIZABLE",
-    };
     bool eager = request->size >= offsetof(tn_txn_request, eager) + sizeof(request->eager) &&
                  request->eager;
 
-    if ((unsigned)request->isolation >= sizeof(levels) / sizeof(levels[0]))
+    if ((unsigned)request->isolation >= sizeof(begins) / sizeof(begins[0]))
         return kit_fail(conn->host, err, TN_MISUSE, TN_PHASE_EXECUTE, NULL,
                         "isolation level %d is not known", (int)request->isolation);
     tn_status status = pg_ready(conn, TN_PHASE_EXECUTE, err);
     if (status != TN_OK)
         return status;
-    snprintf(conn->begin, sizeof(conn->begin), "BEGIN%s%s%s", levels[request->isolation],
-             request->read_only ? " READ ONLY" : "", request->deferrable ? " DEFERRABLE" : "");
+    conn->begin = begins[request->isolation][request->read_only][request->deferrable];
     pg_identity_begin(conn, request->read_only);
     return eager || !conn->direct.possible ? pg_begin_now(conn, deadline_ns, err) : TN_OK;
 }
@@ -86,9 +92,9 @@ static tn_status begin(tn_driver_conn *conn, const tn_txn_request *request, int6
 /* Was there a transaction on the server at all? */
 static bool never_began(tn_driver_conn *conn)
 {
-    bool never = conn->begin[0] || conn->begin_refused;
+    bool never = conn->begin || conn->begin_refused;
 
-    conn->begin[0] = '\0';
+    conn->begin = NULL;
     conn->begin_refused = false;
     return never;
 }
