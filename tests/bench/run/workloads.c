@@ -4,10 +4,10 @@
 #include <string.h>
 
 const struct workload workloads[] = {
-    {"w1", "select by key, 5 columns", 20000, 100000, 50, 2000},
-    {"w1g", "the same, text into a buffer", 20000, 100000, 50, 2000},
+    {"w1", "select by key, 5 columns", 20000, 100000, 50, 1000},
+    {"w1g", "the same, text into a buffer", 20000, 100000, 50, 1000},
     {"w1m", "select by key, in memory", 0, 300000, 50, 0},
-    {"w2", "insert, in one transaction", 20000, 200000, 50, 2000},
+    {"w2", "insert, in one transaction", 20000, 200000, 50, 1000},
     {"w2b", "insert, in batches of 1000", 40000, 200000, 1100, 3000},
     {"w3", "bulk insert, a row", 200000, 200000, 500, 10000},
     {"w4b", "scan, a row, buffered", 1000000, 1000000, 2000, 12000},
@@ -22,7 +22,7 @@ const struct workload workloads[] = {
     {"w7s", "100 selects, one by one", 20000, 100000, 100, 0},
     {"w7p", "100 selects, in one batch", 40000, 100000, 200, 3000},
     {"w8o", "open and close", 200, 1000, 3, 0},
-    {"w8p", "select 1", 20000, 500000, 50, 2000},
+    {"w8p", "select 1", 20000, 500000, 50, 1000},
     {"w9", "in memory: 10 tables, 100 rows", 0, 500, 2, 5},
     {"w9c", "in memory: clone of 14 tables", 0, 500, 2, 0},
     {"start", "process start to first answer", 50, 100, 2, 0},

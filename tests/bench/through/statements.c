@@ -126,12 +126,8 @@ void tenon_w5(struct bench_run *run)
 {
     tn_error err = TN_ERROR_INIT;
     tn_db *db = tenon_open(run->url, 1);
-    bool sqlite = tenon_is_sqlite(db);
-    const char *select = sqlite ? "select balance from bench_accounts where id = $1"
-                                : "select balance from bench_accounts where id = $1 for update";
+    const char *select = tenon_accounts(db);
 
-    tenon_command(db, "update bench_accounts set balance = 0");
-    tenon_command(db, sqlite ? "pragma wal_checkpoint(truncate)" : "vacuum bench_accounts");
     bench_start(run);
     for (int64_t i = 0; i < run->operations; i++) {
         int64_t key = bench_key(i, BENCH_ACCOUNTS);

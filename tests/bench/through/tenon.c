@@ -92,6 +92,15 @@ uint64_t tenon_written(tn_db *db)
     return (uint64_t)sum;
 }
 
+const char *tenon_accounts(tn_db *db)
+{
+    bool sqlite = tenon_is_sqlite(db);
+    tenon_command(db, "update bench_accounts set balance = 0");
+    tenon_command(db, sqlite ? "pragma wal_checkpoint(truncate)" : "vacuum bench_accounts");
+    return sqlite ? "select balance from bench_accounts where id = $1"
+                  : "select balance from bench_accounts where id = $1 for update";
+}
+
 const char tenon_point[] = "select " BENCH_COLUMNS " from bench_items where id = $1";
 const char tenon_insert[] = "insert into bench_inserts (" BENCH_COLUMNS
                             ") values ($1, $2, $3, $4, $5)";
@@ -117,5 +126,11 @@ const struct bench_case bench_cases[] = {
     {"w4b", tenon_w4b},  {"w4s", tenon_w4s},     {"w5", tenon_w5},    {"w6q", tenon_w6q},
     {"w6e1", tenon_w6e}, {"w6e2", tenon_w6e},    {"w6e8", tenon_w6e}, {"w6e64", tenon_w6e},
     {"w7s", tenon_w1},   {"w8o", tenon_w8o},     {"w8p", tenon_w8p},  {"w9", tenon_w9},
+#ifdef TENON_BATCH_H
+    {"w2b", tenon_w2b},  {"w5b", tenon_w5b},     {"w7p", tenon_w7p},
+#endif
+#ifdef TENON_BULK_H
+    {"w3", tenon_w3},
+#endif
     {"start", start},    {"first", tenon_first}, {NULL, NULL},
 };

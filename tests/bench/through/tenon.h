@@ -29,6 +29,9 @@ tenon_sum_fn *tenon_sum_of(const tn_db *db);
 void tenon_empty_inserts(tn_db *db);
 uint64_t tenon_written(tn_db *db);
 
+/* Resets bench_accounts; the statement that reads one balance to change it. */
+const char *tenon_accounts(tn_db *db);
+
 /* The arguments of an insert, into items[5]; row must outlive them. */
 extern const char tenon_insert[];
 void tenon_insert_args(const struct bench_insert *row, bool sqlite, tn_arg *items);
@@ -37,11 +40,15 @@ void tenon_w1(struct bench_run *run);
 void tenon_w1g(struct bench_run *run);
 void tenon_w1m(struct bench_run *run);
 void tenon_w2(struct bench_run *run);
+void tenon_w2b(struct bench_run *run);
+void tenon_w3(struct bench_run *run);
 void tenon_w4b(struct bench_run *run);
 void tenon_w4s(struct bench_run *run);
 void tenon_w5(struct bench_run *run);
+void tenon_w5b(struct bench_run *run);
 void tenon_w6q(struct bench_run *run);
 void tenon_w6e(struct bench_run *run);
+void tenon_w7p(struct bench_run *run);
 void tenon_w8o(struct bench_run *run);
 void tenon_w8p(struct bench_run *run);
 void tenon_w9(struct bench_run *run);
