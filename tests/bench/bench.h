@@ -44,10 +44,10 @@ void bench_start(struct bench_run *run);
 void bench_stop(struct bench_run *run);
 
 /* Prints "contender: what: text" and ends the process with 1. */
-_Noreturn void bench_die(const char *what, const char *text);
+void bench_die(const char *what, const char *text) __attribute__((noreturn));
 
 /* Says that the contender's API has nothing for this workload, and ends the process. */
-_Noreturn void bench_not_offered(void);
+void bench_not_offered(void) __attribute__((noreturn));
 
 bool bench_is_sqlite(const struct bench_run *run);
 

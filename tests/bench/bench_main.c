@@ -71,13 +71,13 @@ void bench_stop(struct bench_run *run)
     }
 }
 
-_Noreturn void bench_die(const char *what, const char *text)
+void bench_die(const char *what, const char *text)
 {
     fprintf(stderr, "bench: %s: %s\n", what, text && *text ? text : "failed");
     exit(EXIT_FAILURE);
 }
 
-_Noreturn void bench_not_offered(void)
+void bench_not_offered(void)
 {
     puts("not offered");
     exit(EXIT_SUCCESS);
