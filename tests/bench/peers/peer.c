@@ -140,12 +140,13 @@ static void w3(struct bench_run *run)
     peer.close(conn);
 }
 
-static void scan(struct bench_run *run, uint64_t (*fn)(void *conn, int64_t upto))
+static void scan(struct bench_run *run, uint64_t (*fn)(void *conn, int64_t upto), bool streaming)
 {
     void *conn;
     if (!fn)
         bench_not_offered();
-    conn = open_for(run, PEER_SCAN);
+    conn = streaming && peer.open_streaming ? peer.open_streaming(run->url)
+                                            : open_for(run, PEER_SCAN);
     bench_start(run);
     run->checksum = fn(conn, run->operations);
     bench_stop(run);
@@ -154,12 +155,12 @@ static void scan(struct bench_run *run, uint64_t (*fn)(void *conn, int64_t upto)
 
 static void w4b(struct bench_run *run)
 {
-    scan(run, peer.scan);
+    scan(run, peer.scan, false);
 }
 
 static void w4s(struct bench_run *run)
 {
-    scan(run, peer.scan_streaming);
+    scan(run, peer.scan_streaming, true);
 }
 
 static void w5(struct bench_run *run)

@@ -19,6 +19,7 @@ enum peer_use { PEER_PLAIN, PEER_ITEMS, PEER_SCAN, PEER_INSERTS, PEER_ACCOUNTS, 
 
 struct peer {
     void *(*open)(const char *url, enum peer_use use);
+    void *(*open_streaming)(const char *url); /* for scan_streaming(); NULL: open() does */
     void (*close)(void *conn);
     void (*command)(void *conn, const char *sql);   /* gives no rows */
     int64_t (*number)(void *conn, const char *sql); /* one row of one bigint */

@@ -69,8 +69,11 @@ static bool add_contender(struct plan *plan, const char *name, const char *progr
         plan->report.n_contenders++;
         return true;
     }
-    fprintf(stderr, "bench: %s is not there: its client library was not found by the build\n",
-            contender->program);
+    if (needed)
+        fprintf(stderr, "bench: %s is not there: its client library was not found by the build\n",
+                contender->program);
+    else
+        fprintf(stderr, "bench: without %s, which was not found by the build\n", name);
     return !needed;
 }
 

@@ -102,30 +102,37 @@ static void write_words(const struct job *job, struct words *ret)
     snprintf(ret->rows, sizeof(ret->rows), "%" PRId64, job->rows);
 }
 
-static bool is_not_offered(const char *text)
+/* Some libraries write to standard output, too. */
+static const char *last_line(char *text)
 {
-    return strncmp(text, "not offered", 11) == 0;
+    char *end = text + strlen(text), *before;
+    while (end > text && end[-1] == '\n')
+        *--end = '\0';
+    before = strrchr(text, '\n');
+    return before ? before + 1 : text;
 }
 
 bool child_measure(const struct job *job, struct sample *ret)
 {
     struct sample sample = {.offered = true};
     struct words words;
-    char line[256];
+    char text[16384];
+    const char *line;
     bool ran;
 
     write_words(job, &words);
     const char *const argv[] = {job->program, job->workload, words.operations, words.rows, NULL};
     if (job->preload)
         setenv("LD_PRELOAD", job->preload, 1);
-    ran = run(argv, STDOUT_FILENO, job->timeout_s, line, sizeof(line));
+    ran = run(argv, STDOUT_FILENO, job->timeout_s, text, sizeof(text));
     if (job->preload)
         unsetenv("LD_PRELOAD");
     if (!ran) {
         fprintf(stderr, "bench: %s %s failed\n", job->program, job->workload);
         return false;
     }
-    if (is_not_offered(line)) {
+    line = last_line(text);
+    if (strcmp(line, "not offered") == 0) {
         *ret = (struct sample){.offered = false};
         return true;
     }
