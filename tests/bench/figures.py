@@ -158,6 +158,8 @@ def all_table(found, database):
     return lines
 
 
+TITLE = "Time of tenon as a multiple of the client library used by hand"
+
 # ---- the picture ----------------------------------------------------------------------------
 
 SHOWN = ["w1", "w2", "w2b", "w3", "w4s", "w4b", "w5", "w5b", "w6q", "w6e1", "w6e8", "w7p", "w8p",
@@ -242,7 +244,7 @@ def picture(found):
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
            f' width="{width}" height="{height}" role="img">',
            "<!-- SPDX-License-Identifier: MIT -->",
-           "<title>Time of tenon as a multiple of the client library used by hand</title>",
+           f"<title>{TITLE}</title>",
            f"<style>{STYLE}</style>",
            f'<rect class="back" width="{width}" height="{height}" rx="8"/>',
            '<text class="text" x="18" y="24">Time as a multiple of the client library used by hand'
@@ -299,7 +301,8 @@ def main():
         with open(options.svg, "w", encoding="utf-8") as file:
             file.write(picture(found))
     if options.readme:
-        rewrite(options.readme, [""] + lines + [""])
+        image = ["", f"![{TITLE}](figures.svg)", ""] if options.svg else [""]
+        rewrite(options.readme, image + lines + [""])
 
 
 if __name__ == "__main__":
