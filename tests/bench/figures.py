@@ -172,7 +172,7 @@ LABELS = {"w1": "select by key", "w2": "insert", "w2b": "insert, batch", "w3": "
 # What a batch saves is seen against the statements one by one.
 AGAINST = {"w2b": "w2", "w5b": "w5", "w7p": "w7s"}
 LOW, HIGH = 0.25, 64.0
-PANEL, LABEL, ROW, TOP = 430, 132, 22, 74
+PANEL, LABEL, ROW, TOP = 450, 150, 22, 74
 COLORS = {"tenon": "own", "libzdb": "c1", "soci": "c2", "apr": "c3", "libdbi": "c4", "odbc": "c5"}
 STYLE = """
 .back{fill:#fff}.text{fill:#24292f}.soft{fill:#57606a}.grid{stroke:#d0d7de}.one{stroke:#57606a}
