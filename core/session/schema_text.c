@@ -103,7 +103,7 @@ tn_status tn__schema_take(tn__buf *text, tn_schema **ret, tn_error *err)
         tn_schema_free(schema);
         return status;
     }
-    tn__sha256_hex(schema->text, schema->len, schema->fingerprint);
+    tn__sha256_hex(tn__str(schema->text, schema->len), schema->fingerprint);
     *ret = schema;
     return TN_OK;
 }

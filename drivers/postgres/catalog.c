@@ -124,7 +124,7 @@ static tn_status read_all(reading *r, tn_str names, tn_error *err)
     if (status == TN_OK)
         status = ask(r, pg_catalog_objects, schemas, &r->objects, err);
     if (status == TN_OK)
-        status = ask(r, pg_catalog_edges, schemas, &r->edges, err);
+        status = command(r, pg_catalog_edges, &r->edges, err);
     return status;
 }
 

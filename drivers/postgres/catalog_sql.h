@@ -19,7 +19,7 @@ enum {
 /* Columns of pg_catalog_edges: the first cannot be made before the second. */
 enum { PG_EDGE_FROM = 0, PG_EDGE_TO, PG_EDGE_COLUMNS };
 
-/* $1 of both: an array of schemas' names, NULL: all. */
+/* $1: an array of schemas' names, NULL: all. The edges are those of all. */
 extern const char pg_catalog_objects[];
 extern const char pg_catalog_edges[];
 
