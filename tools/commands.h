@@ -12,6 +12,9 @@ extern const tool_command tool_command_drivers_list;
 extern const tool_command tool_command_drivers_inspect;
 extern const tool_command tool_command_drivers_certify;
 extern const tool_command tool_command_doctor;
+extern const tool_command tool_command_db_create;
+extern const tool_command tool_command_db_drop;
+extern const tool_command tool_command_db_clone;
 extern const tool_command tool_command_pg_run;
 extern const tool_command tool_command_completion;
 

@@ -65,7 +65,9 @@ typedef enum tool_option_id {
     TOOL_OPT_ACCEPT_DRIFT,
     TOOL_OPT_NO_RUN,
     TOOL_OPT_STRICT,
-    TOOL_OPT_EVENTS
+    TOOL_OPT_EVENTS,
+    TOOL_OPT_FORCE,
+    TOOL_OPT_REPLACE
 } tool_option_id;
 
 /* An option. Its name takes an argument on every command or on none. */
