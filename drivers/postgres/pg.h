@@ -359,6 +359,7 @@ void pg_identity_print(const pg_identity_name *name, char *buf, size_t size);
 bool pg_identity_parse(tn_str text, pg_identity_name *ret);
 
 extern const tn_txn_ops pg_txn_ops;
+extern const tn_catalog_ops pg_catalog_ops;
 tn_status pg_rollback(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 
 #endif
