@@ -11,7 +11,9 @@
  * A file is VERSION_name.sql (any driver), VERSION_name.postgres.sql or VERSION_name.sqlite.sql
  * (one of them; it goes before the portable file); VERSION is digits, by custom the time in UTC
  * (20261123090000). `-- migrate:up` and `-- migrate:down` begin its blocks, options follow on the
- * same line: migrations/README.md tells all of them.
+ * same line: migrations/README.md tells all of them. Directories of other tools are read as they
+ * are: VERSION_name.up.sql with .down.sql, V1__name.sql with U1__name.sql, and folders
+ * VERSION_name/migration.sql.
  *
  * What is applied stands in the table _tenon_migrations of the database. A migration and its row
  * are one transaction. One with transaction:false is recorded statement by statement, so that it
@@ -36,7 +38,7 @@
 
 /* One file as it stands, text and all. */
 typedef struct tn_migration_file {
-    const char *name; /* without a directory: "20261123090000_users.sql" */
+    const char *name; /* within the directory: "20261123090000_users.sql" */
     const char *text; /* UTF-8; len bytes, a NUL behind them does not count */
     size_t len;
 } tn_migration_file;
@@ -49,59 +51,42 @@ typedef struct tn_migration_files {
     size_t count;
 } tn_migration_files;
 
+typedef enum tn_migration_foreign_keys {
+    TN_MIGRATION_FOREIGN_KEYS_AUTO = 0, /* off where the block drops a table, else on */
+    TN_MIGRATION_FOREIGN_KEYS_ON,
+    TN_MIGRATION_FOREIGN_KEYS_OFF
+} tn_migration_foreign_keys;
+
 /* What the options of a block say. */
 typedef struct tn_migration_options {
-    bool no_transaction;          /* transaction:false */
-    bool destructive_ok;          /* destructive:ok */
-    bool irreversible;            /* irreversible:true */
-    bool foreign_keys_off;        /* foreign-keys:off: SQLite checks them at the end only */
+    bool no_transaction; /* transaction:false */
+    bool destructive_ok; /* destructive:ok */
+    bool irreversible;   /* irreversible:true */
+    /* foreign-keys:on|off. SQLite alone: while they are off, dropping a table deletes no rows that
+     * refer to it; they are checked before the commit. */
+    tn_migration_foreign_keys foreign_keys;
     int64_t lock_timeout_ms;      /* -1: not given; 0: none */
     int64_t statement_timeout_ms; /* -1: not given; 0: none */
 } tn_migration_options;
 
 /* One version as it is for one driver. Texts are borrowed from the tn_migrations. */
 typedef struct tn_migration {
-    const char *version; /* the digits, as they stand in the file's name */
-    const char *name;    /* "users" */
-    const char *file;    /* the file's name with the directory as it was given */
-    tn_str text;         /* the whole file */
-    tn_str up;           /* the text of all up blocks; lines as in the file: others are blank */
-    tn_str down;         /* of the down blocks, the same way; len 0: there is none */
-    char checksum[65];   /* SHA-256 of the up blocks, hexadecimal; see tn_migration_checksum() */
-    bool skipped;        /* -- migrate:skip driver:NAME: recorded, nothing to run */
-    const char *reason;  /* of a skip; NULL: none */
-    bool variant;        /* a file for this driver alone */
+    const char *version;   /* the digits, as they stand in the file's name */
+    const char *name;      /* "users" */
+    const char *file;      /* with the directory as it was given */
+    const char *down_file; /* where down stands: the same but for pairs */
+    tn_str up;             /* its up blocks; lines as in the file: all others are blank */
+    tn_str down;           /* its down blocks, the same way; len 0: there is none */
+    char checksum[65];     /* SHA-256 of the up blocks, hexadecimal; see tn_migration_checksum() */
+    bool variant;          /* it comes from a file for this driver alone */
+    bool skipped;          /* -- migrate:skip driver:NAME: recorded, nothing to run */
+    bool missing;       /* the version has files, but nothing for this driver: an error in deploy */
+    const char *reason; /* of a skip; NULL: none */
+    const char *ignore; /* ignore:RULE,RULE: of lint; NULL: none */
     tn_migration_options up_options, down_options;
-    const char *ignore; /* ignore:RULE,RULE of lint, or NULL */
 } tn_migration;
 
-typedef struct tn_migrations tn_migrations;
-
-TN_BEGIN_DECLS
-
-/*
- * Reads the files of a directory as they are for one driver ("postgresql", "sqlite"), in order of
- * versions. Files whose names are none of a migration's are passed over. TN_CONFIG: the directory
- * cannot be read, two files have one version, a file's grammar is wrong (the message begins with
- * file:line:column). The caller frees with tn_migrations_free().
- */
-TN_API TN_NODISCARD tn_migrations *tn_migrations_read(const char *directory, const char *driver,
-                                                      tn_error *err);
-
-/* The same of files within the program, which are borrowed. */
-TN_API TN_NODISCARD tn_migrations *tn_migrations_embedded(const tn_migration_files *files,
-                                                          const char *driver, tn_error *err);
-
-/* Migration i in order of versions; NULL past the end. Borrowed. */
-TN_API const tn_migration *tn_migrations_at(const tn_migrations *migrations, size_t i);
-TN_API size_t tn_migrations_count(const tn_migrations *migrations);
-/* By version; leading zeros do not count. NULL: none. */
-TN_API const tn_migration *tn_migrations_find(const tn_migrations *migrations, const char *version);
-
-/* NULL is fine. */
-TN_API void tn_migrations_free(tn_migrations *migrations);
-
-/* ---- running ----------------------------------------------------------------------------------
+/* ---- what is wrong ----------------------------------------------------------------------------
  */
 
 /* What kind of failure it was, beside the status; what the command's exit code and messages follow
@@ -133,6 +118,41 @@ typedef struct tn_migrate_problem {
     char next[256];        /* what to run next */
 } tn_migrate_problem;
 
+/* ---- reading files ----------------------------------------------------------------------------
+ */
+
+typedef struct tn_migrations tn_migrations;
+
+TN_BEGIN_DECLS
+
+/*
+ * Reads the files of a directory as they are for one driver ("postgresql", "sqlite"), in order of
+ * versions. Files whose names are none of a migration's are passed over. TN_CONFIG: the directory
+ * cannot be read, two files have one version, a file's grammar is wrong; ret_problem (may be NULL)
+ * then tells the place. The caller frees with tn_migrations_free().
+ */
+TN_API TN_NODISCARD tn_migrations *tn_migrations_read(const char *directory, const char *driver,
+                                                      tn_migrate_problem *ret_problem,
+                                                      tn_error *err);
+
+/* The same of files within the program, which are borrowed. */
+TN_API TN_NODISCARD tn_migrations *tn_migrations_embedded(const tn_migration_files *files,
+                                                          const char *driver,
+                                                          tn_migrate_problem *ret_problem,
+                                                          tn_error *err);
+
+/* Migration i in order of versions; NULL past the end. Borrowed. */
+TN_API const tn_migration *tn_migrations_at(const tn_migrations *migrations, size_t i);
+TN_API size_t tn_migrations_count(const tn_migrations *migrations);
+/* By version; leading zeros do not count. NULL: none. */
+TN_API const tn_migration *tn_migrations_find(const tn_migrations *migrations, const char *version);
+
+/* NULL is fine. */
+TN_API void tn_migrations_free(tn_migrations *migrations);
+
+/* ---- running ----------------------------------------------------------------------------------
+ */
+
 typedef enum tn_migrate_event_kind {
     TN_MIGRATE_EVENT_WAIT = 0, /* another one migrates: text tells who */
     TN_MIGRATE_EVENT_BEGIN,    /* of a migration */
@@ -153,6 +173,8 @@ typedef struct tn_migrate_event {
 } tn_migrate_event;
 /* Called on the caller's thread; must not use the library on the same database. */
 typedef void tn_migrate_event_fn(void *arg, const tn_migrate_event *event);
+/* Asked between statements and while waiting, often: true ends the run (TN_CANCELLED). */
+typedef bool tn_migrate_stop_fn(void *arg);
 
 /* Settings of a run. TN_MIGRATE_OPTIONS_INIT gives the defaults; fields are only added at the end.
  */
@@ -170,9 +192,11 @@ typedef struct tn_migrate_options {
     tn_migrate_event_fn *event;   /* may be NULL */
     void *event_arg;
     tn_migrate_problem *problem; /* filled on failure; may be NULL */
+    tn_migrate_stop_fn *stop;    /* may be NULL */
+    void *stop_arg;
 } tn_migrate_options;
 /* clang-format off */
-#define TN_MIGRATE_OPTIONS_INIT {sizeof(tn_migrate_options), NULL, 0, false, 60000, 3000, 5, 0, NULL, NULL, NULL, NULL, NULL}
+#define TN_MIGRATE_OPTIONS_INIT {sizeof(tn_migrate_options), NULL, 0, false, 60000, 3000, 5, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 /* clang-format on */
 
 /* What a run did. */
@@ -216,7 +240,8 @@ typedef enum tn_migrate_state {
     TN_MIGRATE_BASELINE, /* recorded as applied, run by somebody else */
     TN_MIGRATE_RUNNING,  /* begun without a transaction and not at its end: running, or interrupted
                           */
-    TN_MIGRATE_FAILED    /* the same, a statement of it failed */
+    TN_MIGRATE_FAILED,   /* the same, a statement of it failed */
+    TN_MIGRATE_UNDOING   /* its down, without a transaction, is not at its end */
 } tn_migrate_state;
 
 /* One version of the files, the history, or both. Texts are borrowed from the status. */
@@ -282,9 +307,15 @@ TN_API TN_NODISCARD tn_status tn_migrate_baseline(tn_db *client, const tn_migrat
  * white space at the end of the text do not count. */
 TN_API void tn_migration_checksum(tn_str text, char ret_hex[65]);
 
-/* Where in a text a character (1-based, as in tn_error.position) of a part of it is. */
-TN_API void tn_migrate_place(const tn_migration *migration, tn_str part, int32_t position,
-                             tn_migrate_problem *ret);
+/* Less than, equal to or greater than 0, as versions are ordered: by number, whatever the length.
+ */
+TN_API int tn_migration_compare(const char *a, const char *b);
+
+/* Fills file, line, column and text of *ret for character `position` (1-based, as in
+ * tn_error.position; 0: where the part begins) of part, which is a view into migration->up or
+ * ->down. */
+TN_API void tn_migration_place(const tn_migration *migration, tn_str part, int32_t position,
+                               tn_migrate_problem *ret);
 
 TN_END_DECLS
 
