@@ -123,6 +123,8 @@ static tn_status apply_all(tn__migration_run *run, tn_error *err)
     tn_status status = check(run, err);
     bool changed = false;
 
+    if (status == TN_OK && run->database.total > 0)
+        tn__run_watch_schema(run);
     while (status == TN_OK) {
         for (size_t i = 0; status == TN_OK && !changed && i < run->status.count; i++)
             if (is_wanted(run, &run->status.entries[i], run->database.done))
@@ -149,8 +151,8 @@ tn_status tn_migrate_deploy(tn_db *client, const tn_migrations *migrations,
     if (status != TN_OK)
         return status;
     status = apply_all(&run, err);
-    if (status == TN_OK && run.database.done > 0)
-        status = tn__run_remember_schema(&run, err);
+    if (run.database.done > 0 && status != TN_LOST)
+        tn__run_remember_schema(&run);
     tn__run_result(&run, began, &result);
     result.already -= result.applied < result.already ? result.applied : result.already;
     if (ret_result)

@@ -151,9 +151,10 @@ tn_status tn_migrate_down(tn_db *client, const tn_migrations *migrations,
     tn_status status = tn__run_open(&run, client, migrations, options, err);
     if (status != TN_OK)
         return status;
+    tn__run_watch_schema(&run);
     status = undo_all(&run, err);
-    if (status == TN_OK && run.database.done > 0)
-        status = tn__run_remember_schema(&run, err);
+    if (run.database.done > 0 && status != TN_LOST)
+        tn__run_remember_schema(&run);
     tn__run_result(&run, began, ret_result);
     return tn__run_close(&run, status);
 }
