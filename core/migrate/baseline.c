@@ -122,6 +122,8 @@ static tn_status run(baseline *b, const char *from, tn_error *err)
     }
     if (status == TN_OK)
         status = check_files(b, err);
+    if (status == TN_OK)
+        tn__run_look_at_schema(&b->run);
     return status == TN_OK ? record_all(b, err) : status;
 }
 
@@ -136,7 +138,7 @@ tn_status tn_migrate_baseline(tn_db *client, const tn_migrations *migrations, co
         return status;
     status = run(&b, from, err);
     if (status == TN_OK && b.run.database.done)
-        status = tn__run_remember_schema(&b.run, err);
+        tn__run_remember_schema(&b.run);
     if (status == TN_OK)
         tn__run_result(&b.run, b.began_ns, ret_result);
     return tn__run_close(&b.run, status);

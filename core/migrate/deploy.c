@@ -83,7 +83,11 @@ static tn_status check(tn__migration_run *run, tn_error *err)
     tn_status status = tn_migrate_status_check(&run->status, &options, err);
     if (status == TN_OK && run->status.history.count == 0 && run->status.pending > 0)
         status = tn__other_refuse(&run->database, err);
-    return status == TN_OK ? inspect(run, err) : status;
+    if (status == TN_OK)
+        status = inspect(run, err);
+    if (status == TN_OK && run->database.total > run->database.done)
+        tn__run_look_at_schema(run);
+    return status;
 }
 
 /* What was read is still true after a migration of ours. */
@@ -150,7 +154,7 @@ tn_status tn_migrate_deploy(tn_db *client, const tn_migrations *migrations,
         return status;
     status = apply_all(&run, err);
     if (status == TN_OK && run.database.done > 0)
-        status = tn__run_remember_schema(&run, err);
+        tn__run_remember_schema(&run);
     tn__run_result(&run, began, &result);
     result.already -= result.applied < result.already ? result.applied : result.already;
     if (ret_result)
