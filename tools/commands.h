@@ -12,6 +12,13 @@ extern const tool_command tool_command_drivers_list;
 extern const tool_command tool_command_drivers_inspect;
 extern const tool_command tool_command_drivers_certify;
 extern const tool_command tool_command_doctor;
+extern const tool_command tool_command_migrate_new;
+extern const tool_command tool_command_migrate_deploy;
+extern const tool_command tool_command_migrate_status;
+extern const tool_command tool_command_migrate_down;
+extern const tool_command tool_command_migrate_baseline;
+extern const tool_command tool_command_migrate_repair;
+extern const tool_command tool_command_migrate_embed;
 extern const tool_command tool_command_pg_run;
 extern const tool_command tool_command_completion;
 

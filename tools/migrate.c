@@ -33,9 +33,20 @@ static void show_progress(const tn_migrate_event *e)
 {
     char text[300];
 
-    snprintf(text, sizeof(text), "%" PRIu32 "/%" PRIu32 " %s_%s", e->done + 1, e->total,
-             e->version, e->migration ? e->migration->name : "");
-    term_show_progress(text, 0);
+    snprintf(text, sizeof(text), "%" PRIu32 "/%" PRIu32 " %s_%s", e->done + 1, e->total, e->version,
+             e->migration ? e->migration->name : "");
+    term_show_progress(text, -1);
+}
+
+static void say_done(const migrate_job *job, const tn_migrate_event *e)
+{
+    char time[32], safe[200];
+    const char *name = e->migration ? e->migration->name : "";
+
+    term_escape(name, strlen(name), safe, sizeof(safe));
+    printf("%s%s%s %s_%s  %s%s%s\n", term(stdout, TERM_GOOD), job->did, term(stdout, TERM_PLAIN),
+           e->version, safe, term(stdout, TERM_DIM),
+           migrate_duration(e->duration_us, time, sizeof(time)), term(stdout, TERM_PLAIN));
 }
 
 static void on_event(void *arg, const tn_migrate_event *e)
@@ -50,6 +61,8 @@ static void on_event(void *arg, const tn_migrate_event *e)
     case TN_MIGRATE_EVENT_DONE:
         term_show_progress(NULL, 0);
         note_done(job, e);
+        if (job->did && !job->t->quiet && !job->t->json)
+            say_done(job, e);
         return;
     case TN_MIGRATE_EVENT_STEP: return;
     case TN_MIGRATE_EVENT_WAIT:
@@ -153,15 +166,21 @@ static int open_client(migrate_job *job)
     return migrate_fail(job, &err);
 }
 
+int migrate_read(migrate_job *job, const char *driver)
+{
+    tn_error err = TN_ERROR_INIT;
+
+    job->set = tn_migrations_read(job->dir, driver, &job->problem, &err);
+    return job->set ? TOOL_EXIT_FINE : migrate_fail(job, &err);
+}
+
 static int read_files(migrate_job *job)
 {
     const char *driver = tool_value(job->t, TOOL_OPT_DRIVER);
-    tn_error err = TN_ERROR_INIT;
 
     if (job->db)
         driver = tn_db_driver(job->db);
-    job->set = tn_migrations_read(job->dir, driver ? driver : "postgresql", &job->problem, &err);
-    return job->set ? TOOL_EXIT_FINE : migrate_fail(job, &err);
+    return migrate_read(job, driver ? driver : "postgresql");
 }
 
 int migrate_open(migrate_job *job, tool *t, int what)
@@ -271,7 +290,7 @@ void migrate_error_json(json *j, const tn_migrate_problem *problem, const tn_err
               problem->fault == TN_MIGRATE_LOCKED || problem->fault == TN_MIGRATE_NO_DATABASE);
 }
 
-static void done_json(json *j, const migrate_job *job)
+void migrate_done_json(json *j, const migrate_job *job)
 {
     json_array(j, "migrations");
     for (size_t i = 0; i < job->n_done; i++) {
@@ -294,7 +313,7 @@ static void fail_json(const migrate_job *job, const tn_error *err)
     json_object(&j, "error");
     migrate_error_json(&j, &job->problem, err);
     json_object_end(&j);
-    done_json(&j, job);
+    migrate_done_json(&j, job);
     report_end(&j);
 }
 
