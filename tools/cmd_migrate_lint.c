@@ -8,12 +8,12 @@
 
 #include "commands.h"
 #include "lint_report.h"
-#include "migrate_use.h"
+#include "migrate.h"
 #include "report.h"
 #include "settings.h"
 
 typedef struct linting {
-    migrate_use *use;
+    migrate_job *use;
     lint_report report;
     json json;
     out out;
@@ -23,19 +23,13 @@ typedef struct linting {
 /* With a database only what is still to be applied there. */
 static int find_applied(linting *l)
 {
-    migrate_use *use = l->use;
+    migrate_job *use = l->use;
     tn_error err = TN_ERROR_INIT;
     const tn_migrate_entry *e;
 
-    int result = migrate_connect(use);
-    if (result != TOOL_EXIT_FINE) {
-        if (!use->t->json)
-            tool_hint("--all looks at every file, and needs no database");
-        return result;
-    }
     tn_migrate_status *status = tn_migrate_look(use->db, NULL, &use->options, &err);
     if (!status)
-        return migrate_failed(use, &err);
+        return migrate_fail(use, &err);
     for (size_t i = 0; (e = tn_migrate_status_at(status, i)); i++)
         if (!l->after[0] || tn_migration_compare(e->version, l->after) > 0)
             snprintf(l->after, sizeof(l->after), "%s", e->version);
@@ -45,15 +39,14 @@ static int find_applied(linting *l)
 
 static int lint_driver(linting *l, const char *driver)
 {
-    migrate_use *use = l->use;
+    migrate_job *use = l->use;
 
-    tn_migrations_free(use->migrations);
-    use->migrations = NULL;
-    use->driver = driver;
+    tn_migrations_free(use->set);
+    use->set = NULL;
     l->report.driver = driver;
-    int result = migrate_read(use);
+    int result = migrate_read(use, driver);
     if (result == TOOL_EXIT_FINE)
-        (void)tn_lint(use->migrations, driver, l->after, lint_report_take, &l->report);
+        (void)tn_lint(use->set, driver, l->after, lint_report_take, &l->report);
     return result;
 }
 
@@ -61,7 +54,8 @@ static int lint_driver(linting *l, const char *driver)
 static int lint_drivers(linting *l)
 {
     static const char *const known[] = {"postgresql", "sqlite"};
-    const char *given = tool_value(l->use->t, TOOL_OPT_DRIVER), *own = l->use->driver;
+    const char *given = tool_value(l->use->t, TOOL_OPT_DRIVER),
+               *own = l->use->db ? tn_db_driver(l->use->db) : "";
     int result = TOOL_EXIT_FINE;
 
     for (size_t i = 0; result == TOOL_EXIT_FINE && i < sizeof(known) / sizeof(known[0]); i++) {
@@ -141,18 +135,16 @@ static bool has_url(const tool *t)
 static int run(tool *t)
 {
     static linting l;
-    migrate_use use = {.t = t, .driver = "", .options = TN_MIGRATE_OPTIONS_INIT};
-    const char *dir = tool_value(t, TOOL_OPT_DIR), *driver = tool_value(t, TOOL_OPT_DRIVER);
+    migrate_job use;
+    const char *driver = tool_value(t, TOOL_OPT_DRIVER);
     bool all = tool_value(t, TOOL_OPT_ALL) != NULL || !has_url(t);
-    int result = TOOL_EXIT_FINE;
 
     if (driver && !strstr(driver, "postgr") && !strstr(driver, "sqlite"))
         return tool_usage(t, "--driver %s: not postgres, sqlite, or both", driver);
     l.use = &use;
-    use.dir = dir ? dir : "migrations";
-    use.options.problem = &use.problem;
-    if (!all)
-        result = migrate_open(&use, t);
+    int result = migrate_open(&use, t, all ? 0 : MIGRATE_CLIENT);
+    if (result != TOOL_EXIT_FINE && !all && !t->json)
+        tool_hint("--all looks at every file, and needs no database");
     if (result == TOOL_EXIT_FINE && !all)
         result = find_applied(&l);
     if (result == TOOL_EXIT_FINE)
@@ -162,11 +154,11 @@ static int run(tool *t)
 }
 
 static const tool_option options[] = {
-    {TOOL_OPT_DIR, 0, "dir", "DIR", "@file", "the files (migrations)"},
+    MIGRATE_OPTION_DIR,
     {TOOL_OPT_ALL, 0, "all", NULL, NULL, "every file; no database is asked"},
     {TOOL_OPT_DRIVER, 0, "driver", "NAMES", "postgres sqlite postgres,sqlite",
      "for these instead of the database's"},
-    {TOOL_OPT_HISTORY, 0, "history", "TABLE", NULL, "the history's table (_tenon_migrations)"},
+    MIGRATE_OPTION_HISTORY,
     {TOOL_OPT_STRICT, 0, "strict", NULL, NULL, "warnings count as errors"},
     {.name = NULL},
 };

@@ -11,7 +11,7 @@
 #include "commands.h"
 #include "interrupt.h"
 #include "lint_report.h"
-#include "migrate_use.h"
+#include "migrate.h"
 #include "report.h"
 #include "schema_diff.h"
 #include "term.h"
@@ -109,7 +109,7 @@ static void show_header(out *o, const tn_migration *m)
         m->up_options.no_transaction ? "  (without a transaction)" : "");
 }
 
-static void show_text(out *o, const migrate_use *use, const tn_plan *plan)
+static void show_text(out *o, const migrate_job *use, const tn_plan *plan)
 {
     const tn_migration *last = NULL;
     const tn_plan_step *step;
@@ -169,7 +169,7 @@ static void json_step(json *j, const tn_plan_step *step)
     free(sql);
 }
 
-static void show_json(out *o, const migrate_use *use, const tn_plan *plan, const char *after)
+static void show_json(out *o, const migrate_job *use, const tn_plan *plan, const char *after)
 {
     const tn_plan_step *step;
     json j;
@@ -182,9 +182,9 @@ static void show_json(out *o, const migrate_use *use, const tn_plan *plan, const
     json_array_end(&j);
     (void)schema_diff_json(&j, "schema", tn_plan_before(plan), tn_plan_after(plan));
     json_array(&j, "findings");
-    lint_report lint = {.j = &j, .driver = use->driver, .no_notes = true};
+    lint_report lint = {.j = &j, .driver = tn_db_driver(use->db), .no_notes = true};
     if (tn_plan_pending(plan))
-        (void)tn_lint(use->migrations, use->driver, after, lint_report_take, &lint);
+        (void)tn_lint(use->set, tn_db_driver(use->db), after, lint_report_take, &lint);
     json_array_end(&j);
     report_end(&j);
 }
@@ -193,18 +193,18 @@ static void show_json(out *o, const migrate_use *use, const tn_plan *plan, const
 
 /* The newest that is applied: what lint looks at begins behind it. A deploy would refuse a history
  * that does not fit the files, so does the plan. */
-static int check_history(migrate_use *use, char after[40])
+static int check_history(migrate_job *use, char after[40])
 {
     tn_error err = TN_ERROR_INIT;
     const tn_migrate_entry *e;
     int result = TOOL_EXIT_FINE;
 
     after[0] = '\0';
-    tn_migrate_status *status = tn_migrate_look(use->db, use->migrations, &use->options, &err);
+    tn_migrate_status *status = tn_migrate_look(use->db, use->set, &use->options, &err);
     if (!status)
-        return migrate_failed(use, &err);
+        return migrate_fail(use, &err);
     if (tn_migrate_status_check(status, &use->options, &err) != TN_OK)
-        result = migrate_failed(use, &err);
+        result = migrate_fail(use, &err);
     for (size_t i = 0; (e = tn_migrate_status_at(status, i)); i++)
         if (e->state != TN_MIGRATE_PENDING)
             snprintf(after, 40, "%s", e->version);
@@ -212,7 +212,7 @@ static int check_history(migrate_use *use, char after[40])
     return result;
 }
 
-static int make_and_show(migrate_use *use)
+static int make_and_show(migrate_job *use)
 {
     static out o;
     tn_plan_options options = TN_PLAN_OPTIONS_INIT;
@@ -228,16 +228,16 @@ static int make_and_show(migrate_use *use)
     int result = check_history(use, after);
     if (result != TOOL_EXIT_FINE)
         return result;
-    if (tn_plan_make(use->db, use->migrations, &use->options, &options, &plan, &err) != TN_OK)
-        return interrupt_seen() ? TOOL_EXIT_INTERRUPTED : migrate_failed(use, &err);
+    if (tn_plan_make(use->db, use->set, &use->options, &options, &plan, &err) != TN_OK)
+        return migrate_fail(use, &err);
     out_init(&o, STDOUT_FILENO);
     if (use->t->json) {
         show_json(&o, use, plan, after);
     } else {
         show_text(&o, use, plan);
-        lint_report lint = {.o = &o, .driver = use->driver, .no_notes = true};
+        lint_report lint = {.o = &o, .driver = tn_db_driver(use->db), .no_notes = true};
         if (tn_plan_pending(plan))
-            (void)tn_lint(use->migrations, use->driver, after, lint_report_take, &lint);
+            (void)tn_lint(use->set, tn_db_driver(use->db), after, lint_report_take, &lint);
     }
     result = report_finish(&o, exit_of(plan));
     tn_plan_free(plan);
@@ -246,29 +246,25 @@ static int make_and_show(migrate_use *use)
 
 static int run(tool *t)
 {
-    migrate_use use;
+    migrate_job use;
 
-    int result = migrate_open(&use, t);
-    if (result == TOOL_EXIT_FINE)
-        result = migrate_connect(&use);
-    if (result == TOOL_EXIT_FINE)
-        result = migrate_read(&use);
-    if (result == TOOL_EXIT_FINE && interrupt_begin(use.db)) {
+    int result = migrate_open(&use, t, MIGRATE_CLIENT | MIGRATE_FILES);
+    if (result == TOOL_EXIT_FINE) {
+        bool watching = migrate_watch(&use);
         result = make_and_show(&use);
-        if (interrupt_seen())
+        if (watching && interrupt_seen())
             result = TOOL_EXIT_INTERRUPTED;
-        interrupt_end();
     }
     migrate_close(&use);
     return result;
 }
 
 static const tool_option options[] = {
-    {TOOL_OPT_DIR, 0, "dir", "DIR", "@file", "the files (migrations)"},
+    MIGRATE_OPTION_DIR,
     {TOOL_OPT_TO, 0, "to", "VERSION", NULL, "up to this one"},
     {TOOL_OPT_NO_RUN, 0, "no-run", NULL, NULL, "only the SQL: nothing is tried"},
     {TOOL_OPT_LOCK_TIMEOUT, 0, "lock-timeout", "TIME", NULL, "for each lock of the trial (500ms)"},
-    {TOOL_OPT_HISTORY, 0, "history", "TABLE", NULL, "the history's table (_tenon_migrations)"},
+    MIGRATE_OPTION_HISTORY,
     {.name = NULL},
 };
 

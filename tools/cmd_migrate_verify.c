@@ -9,7 +9,7 @@
 #include <tenon/migrate_check.h>
 
 #include "commands.h"
-#include "migrate_use.h"
+#include "migrate.h"
 #include "report.h"
 #include "schema_diff.h"
 #include "schema_file.h"
@@ -59,7 +59,7 @@ static bool judge(const tn_migrate_entry *e, finding *ret)
 }
 
 typedef struct view {
-    migrate_use *use;
+    migrate_job *use;
     tn_migrate_status *status;
     tn_drift *drift;
     size_t applied, pending, wrong;
@@ -204,15 +204,15 @@ static void show_json(const view *v, out *o)
 static int look(view *v)
 {
     static out o;
-    migrate_use *use = v->use;
+    migrate_job *use = v->use;
     tn_error err = TN_ERROR_INIT;
 
     if (tool_value(use->t, TOOL_OPT_ACCEPT_DRIFT) &&
         tn_drift_accept(use->db, &use->options, &err) != TN_OK)
-        return migrate_failed(use, &err);
-    v->status = tn_migrate_look(use->db, use->migrations, &use->options, &err);
+        return migrate_fail(use, &err);
+    v->status = tn_migrate_look(use->db, use->set, &use->options, &err);
     if (!v->status || tn_drift_check(use->db, &use->options, &v->drift, &err) != TN_OK)
-        return migrate_failed(use, &err);
+        return migrate_fail(use, &err);
     v->file_asked = tool_value(use->t, TOOL_OPT_SCHEMA) != NULL;
     if (v->file_asked)
         v->file = schema_file_update(use, tn_drift_found(v->drift), false);
@@ -227,14 +227,10 @@ static int look(view *v)
 
 static int run(tool *t)
 {
-    migrate_use use;
+    migrate_job use;
     view v = {.use = &use};
 
-    int result = migrate_open(&use, t);
-    if (result == TOOL_EXIT_FINE)
-        result = migrate_connect(&use);
-    if (result == TOOL_EXIT_FINE)
-        result = migrate_read(&use);
+    int result = migrate_open(&use, t, MIGRATE_CLIENT | MIGRATE_FILES);
     if (result == TOOL_EXIT_FINE)
         result = look(&v);
     tn_drift_free(v.drift);
@@ -244,8 +240,8 @@ static int run(tool *t)
 }
 
 static const tool_option options[] = {
-    {TOOL_OPT_DIR, 0, "dir", "DIR", "@file", "the files (migrations)"},
-    {TOOL_OPT_HISTORY, 0, "history", "TABLE", NULL, "the history's table (_tenon_migrations)"},
+    MIGRATE_OPTION_DIR,
+    MIGRATE_OPTION_HISTORY,
     {TOOL_OPT_ACCEPT_DRIFT, 0, "accept-drift", NULL, NULL,
      "what the schema is now is right: record it"},
     {TOOL_OPT_SCHEMA, 0, "schema", "FILE", "@file", "also: is this file of the schema up to date?"},

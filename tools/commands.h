@@ -15,6 +15,16 @@ extern const tool_command tool_command_doctor;
 extern const tool_command tool_command_db_create;
 extern const tool_command tool_command_db_drop;
 extern const tool_command tool_command_db_clone;
+extern const tool_command tool_command_migrate_new;
+extern const tool_command tool_command_migrate_deploy;
+extern const tool_command tool_command_migrate_status;
+extern const tool_command tool_command_migrate_down;
+extern const tool_command tool_command_migrate_baseline;
+extern const tool_command tool_command_migrate_repair;
+extern const tool_command tool_command_migrate_embed;
+extern const tool_command tool_command_migrate_verify;
+extern const tool_command tool_command_migrate_plan;
+extern const tool_command tool_command_migrate_lint;
 extern const tool_command tool_command_pg_run;
 extern const tool_command tool_command_completion;
 

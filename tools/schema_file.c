@@ -17,14 +17,15 @@ const char *schema_file_driver(const char *driver)
     return strcmp(driver, "postgresql") == 0 ? "postgres" : driver;
 }
 
-void schema_file_path(const migrate_use *use, char *buf, size_t size)
+void schema_file_path(const migrate_job *use, char *buf, size_t size)
 {
     const char *given = tool_value(use->t, TOOL_OPT_SCHEMA);
 
     if (given)
         snprintf(buf, size, "%s", given);
     else
-        snprintf(buf, size, "%s/schema.%s.sql", use->dir, schema_file_driver(use->driver));
+        snprintf(buf, size, "%s/schema.%s.sql", use->dir,
+                 schema_file_driver(tn_db_driver(use->db)));
 }
 
 static bool is_text(const char *path, const char *text)
@@ -88,10 +89,10 @@ bool schema_file_put(const char *path, const char *text)
     return good;
 }
 
-schema_file_state schema_file_update(const migrate_use *use, const tn_schema *schema, bool write)
+schema_file_state schema_file_update(const migrate_job *use, const tn_schema *schema, bool write)
 {
     char path[PATH_MAX];
-    char *text = tn_schema_file(schema, use->driver);
+    char *text = tn_schema_file(schema, tn_db_driver(use->db));
     schema_file_state state = SCHEMA_FILE_STALE;
 
     if (!text) {

@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "migrate_use.h"
+#include "migrate.h"
 
 /* --schema FILE, or DIR/schema.<driver>.sql. */
-void schema_file_path(const migrate_use *use, char *buf, size_t size);
+void schema_file_path(const migrate_job *use, char *buf, size_t size);
 /* "postgres", "sqlite": of variants' names. */
 const char *schema_file_driver(const char *driver);
 
@@ -21,7 +21,7 @@ typedef enum schema_file_state {
 } schema_file_state;
 
 /* Compares the file with the schema of the database; writes it where wanted. */
-schema_file_state schema_file_update(const migrate_use *use, const tn_schema *schema, bool write);
+schema_file_state schema_file_update(const migrate_job *use, const tn_schema *schema, bool write);
 /* Puts a text into a file by a new one in its place. false with errno. */
 bool schema_file_put(const char *path, const char *text);
 

@@ -67,7 +67,13 @@ typedef enum tool_option_id {
     TOOL_OPT_STRICT,
     TOOL_OPT_EVENTS,
     TOOL_OPT_FORCE,
-    TOOL_OPT_REPLACE
+    TOOL_OPT_REPLACE,
+    TOOL_OPT_NAME,
+    TOOL_OPT_APPLIED,
+    TOOL_OPT_ROLLED_BACK,
+    TOOL_OPT_ACCEPT_CHECKSUM,
+    TOOL_OPT_STEP_DONE,
+    TOOL_OPT_STEP_AGAIN
 } tool_option_id;
 
 /* An option. Its name takes an argument on every command or on none. */

@@ -83,7 +83,11 @@ static tn_status check(tn__migration_run *run, tn_error *err)
     tn_status status = tn_migrate_status_check(&run->status, &options, err);
     if (status == TN_OK && run->status.history.count == 0 && run->status.pending > 0)
         status = tn__other_refuse(&run->database, err);
-    return status == TN_OK ? inspect(run, err) : status;
+    if (status == TN_OK)
+        status = inspect(run, err);
+    if (status == TN_OK && run->database.total > run->database.done)
+        tn__run_watch_schema(run);
+    return status;
 }
 
 /* What was read is still true after a migration of ours. */
@@ -123,8 +127,6 @@ static tn_status apply_all(tn__migration_run *run, tn_error *err)
     tn_status status = check(run, err);
     bool changed = false;
 
-    if (status == TN_OK && run->database.total > 0)
-        tn__run_watch_schema(run);
     while (status == TN_OK) {
         for (size_t i = 0; status == TN_OK && !changed && i < run->status.count; i++)
             if (is_wanted(run, &run->status.entries[i], run->database.done))

@@ -130,10 +130,12 @@ static tn_status undo_all(tn__migration_run *run, tn_error *err)
 {
     tn_status status = check_to(run, err);
     const tn_migrate_entry *e;
-    bool changed;
+
+    if (status == TN_OK && next_entry(run))
+        tn__run_watch_schema(run);
 
     while (status == TN_OK && (e = next_entry(run))) {
-        changed = false;
+        bool changed = false;
         status = undo(run, e, &changed, err);
         if (status == TN_OK)
             status = tn__run_read(run, err);
@@ -151,7 +153,6 @@ tn_status tn_migrate_down(tn_db *client, const tn_migrations *migrations,
     tn_status status = tn__run_open(&run, client, migrations, options, err);
     if (status != TN_OK)
         return status;
-    tn__run_watch_schema(&run);
     status = undo_all(&run, err);
     if (run.database.done > 0 && status != TN_LOST)
         tn__run_remember_schema(&run);

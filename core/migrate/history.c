@@ -75,7 +75,6 @@ tn_status tn__history_create(tn__database *database, tn_error *err)
                               "finished_at timestamptz, "
                               "duration_us bigint, "
                               "schema_hash text, "
-                              "schema_text text, "
                               "down_sql text, "
                               "tool text, "
                               "who text, "
@@ -322,6 +321,13 @@ tn_status tn__history_finish(tn__database *database, const char *version, int64_
                   "update %s set state = 'applied', note = null, finished_at = $2,"
                   " duration_us = $3 where version = $1",
                   tn_args(version, tn_time_now(), duration_us), NULL, err);
+}
+
+tn_status tn__history_set_schema(tn__database *database, const char *version, const char *hash,
+                                 tn_error *err)
+{
+    return change(database, "update %s set schema_hash = $2 where version = $1",
+                  tn_args(version, hash), NULL, err);
 }
 
 tn_status tn__history_accept(tn__database *database, const tn_migration *migration, tn_error *err)

@@ -50,6 +50,10 @@ tn_status tn__history_finish(tn__database *database, const char *version, int64_
 /* Another file is right now: its checksum and its down. */
 tn_status tn__history_accept(tn__database *database, const tn_migration *migration, tn_error *err);
 
+/* The fingerprint of the schema as this version left it. */
+tn_status tn__history_set_schema(tn__database *database, const char *version, const char *hash,
+                                 tn_error *err);
+
 /* "applied", "running" ... as they are recorded. */
 const char *tn__state_name(tn_migrate_state state);
 

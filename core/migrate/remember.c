@@ -13,7 +13,10 @@ void tn__run_watch_schema(tn__migration_run *run)
 
     if (run->before)
         return;
-    if (tn__snapshot_take(&run->database, &run->before, &err) != TN_OK)
+    tn_status status = tn__snapshot_take(&run->database, &run->before, &err);
+    if (status == TN_UNSUPPORTED)
+        return;
+    if (status != TN_OK)
         tn__database_note(&run->database, TN_MIGRATE_EVENT_NOTE, NULL,
                           "whether the schema was changed by hand is not known: %s", err.message);
     else if (tn__snapshot_drifted(run->before))
@@ -26,6 +29,8 @@ void tn__run_remember_schema(tn__migration_run *run)
 {
     tn_error err = TN_ERROR_INIT;
 
+    if (!run->before)
+        return;
     if (tn__snapshot_save(&run->database, run->before, &err) != TN_OK)
         tn__database_note(&run->database, TN_MIGRATE_EVENT_NOTE, NULL,
                           "the schema could not be recorded, so that drift cannot be seen: %s",
