@@ -34,7 +34,7 @@ static int answer(const db_job *job, const char *database, const char *key, bool
 }
 
 /* In use by others is worth another try. */
-static int failed(const db_job *job, const tn_error *err)
+int db_failed(const db_job *job, const tn_error *err)
 {
     int code = report_error(job->t, err, NULL);
 
@@ -87,7 +87,7 @@ static int run_create(tool *t)
                                                : db_server_create(&job, &done, &err);
         result = status == TN_OK ? answer(&job, job.name, "created", done,
                                           done ? " was created" : " is there already")
-                                 : failed(&job, &err);
+                                 : db_failed(&job, &err);
     }
     db_job_close(&job);
     return result;
@@ -132,7 +132,7 @@ static int run_drop(tool *t)
                                                : db_server_drop(&job, job.name, &done, &err);
         result = status == TN_OK ? answer(&job, job.name, "dropped", done,
                                           done ? " was dropped" : " is not there")
-                                 : failed(&job, &err);
+                                 : db_failed(&job, &err);
     }
     db_job_close(&job);
     return result;
@@ -201,7 +201,7 @@ static int run_clone(tool *t)
         term_escape(job.name, strlen(job.name), safe, sizeof(safe));
         snprintf(text, sizeof(text), " is a copy of %s", safe);
         result = clone(&job, to, replace, &err) == TN_OK ? answer(&job, to, "created", true, text)
-                                                         : failed(&job, &err);
+                                                         : db_failed(&job, &err);
     }
     db_job_close(&job);
     return result;

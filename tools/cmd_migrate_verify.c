@@ -45,7 +45,7 @@ static bool judge(const tn_migrate_entry *e, finding *ret)
     if (e->state == TN_MIGRATE_RUNNING || e->state == TN_MIGRATE_FAILED ||
         e->state == TN_MIGRATE_UNDOING)
         *ret = halfway;
-    else if (applied && !e->migration)
+    else if (applied && !e->migration && !e->squashed)
         *ret = missing;
     else if (e->edited)
         *ret = edited;

@@ -36,5 +36,7 @@ tn_status db_file_clone(db_job *job, const char *to, tn_error *err);
 /* cmd_db.c: TOOL_EXIT_FINE when --confirm gives the name, else TOOL_EXIT_REFUSED after saying so.
  * what: "drops", "replaces". */
 int db_confirm(const tool *t, const char *name, const char *what);
+/* Says what went wrong. Returns the exit code; what others use is worth another try. */
+int db_failed(const db_job *job, const tn_error *err);
 
 #endif

@@ -43,7 +43,7 @@ static void put_line(out *o, const tn_migrate_problem *place)
     const char *at = place->text, *end = at + strlen(at);
     char safe[2400];
 
-    if (!place->text[0])
+    if (!place->text[strspn(place->text, " \t")])
         return;
     out_puts(o, "    | ");
     put_escaped(o, place->text);
