@@ -11,7 +11,7 @@
 #include "settings.h"
 #include "term.h"
 
-enum { DONE_MAX = 1000000 };
+enum { DONE_MAX = 1000000, STATEMENTS = 16 };
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
@@ -140,7 +140,7 @@ static tn_status take_direct_url(const migrate_job *job, tn_error *err)
     return status;
 }
 
-/* One connection does it all, and no statement comes twice. */
+/* One connection does it all, and no statement comes twice but those of the history. */
 static tn_status set_limits(const migrate_job *job, tn_error *err)
 {
     tn_status status = settings_number(job->config, "min_connections", 0, err);
@@ -148,7 +148,7 @@ static tn_status set_limits(const migrate_job *job, tn_error *err)
     if (status == TN_OK)
         status = settings_number(job->config, "max_connections", 1, err);
     if (status == TN_OK)
-        status = settings_number(job->config, "statement_cache", 0, err);
+        status = settings_number(job->config, "statement_cache", STATEMENTS, err);
     return status;
 }
 

@@ -62,6 +62,7 @@ tn_status tn__job_run(tn__job *job, bool *ret_changed, tn_error *err)
         .total = job->database->total,
     };
     tn__database_event(job->database, &event);
+    job->database->plain = job->steps.savepoints;
     tn_status status = is_stepwise(job) ? tn__apply_steps(job, ret_changed, err)
                                         : tn__apply_whole(job, ret_changed, err);
     if (status != TN_OK || *ret_changed)

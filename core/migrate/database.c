@@ -12,6 +12,7 @@
 
 #include <tenon/health.h>
 #include <tenon/query.h>
+#include <tenon/txn.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -125,7 +126,7 @@ static tn_status learn_schema(tn__database *database, tn_error *err)
     char *path = NULL, *schema = NULL;
     bool exists = false;
 
-    tn_status status = tn_get(database->session, question, tn_args(given, database->table),
+    tn_status status = tn_get(database->at, question, tn_args(given, database->table),
                               tn_into(&path, &schema, &exists), err);
     if (status != TN_OK)
         return status;
@@ -150,7 +151,7 @@ static tn_status learn_sqlite(tn__database *database, tn_error *err)
     int64_t found = 0;
 
     snprintf(database->schema, sizeof(database->schema), "main");
-    tn_status status = tn_get(database->session,
+    tn_status status = tn_get(database->at,
                               "select count(*) from sqlite_schema where type = 'table' and "
                               "lower(name) = lower($1)",
                               tn_args(database->table), tn_into(&found), err);
@@ -193,6 +194,7 @@ tn_status tn__database_open(tn__database *database, tn_db *client,
     take_options(database, options);
     tn_status status = tn_acquire(client, &database->session, err);
     if (status == TN_OK) {
+        database->at = database->session;
         tn_set_timeout(database->session, -1);
         status = learn(database, err);
     }
@@ -208,13 +210,13 @@ void tn__database_close(tn__database *database)
     tn_status status = TN_OK;
 
     if (database->prepared) {
-        status = tn_exec(database->session, "reset all", NULL, NULL, NULL);
+        status = tn_exec(database->at, "reset all", NULL, NULL, NULL);
         if (status == TN_OK)
-            status = tn_exec(database->session, "reset role", NULL, NULL, NULL);
+            status = tn_exec(database->at, "reset role", NULL, NULL, NULL);
     }
     (void)status; /* one that cannot be asked is not given to others either */
     tn_release(database->session);
-    database->session = NULL;
+    database->session = database->at = NULL;
     tn__arena_free(&database->arena);
 }
 
@@ -239,7 +241,7 @@ static tn_status set_all(tn__database *database, bool local, bool watched, tn_er
     snprintf(lock, sizeof(lock), "%" PRId64, database->options.lock_timeout_ms);
     snprintf(statement, sizeof(statement), "%" PRId64, database->options.statement_timeout_ms);
     snprintf(idle, sizeof(idle), "%d", IDLE_MS);
-    return tn_get(database->session, question, tn_args(lock, statement, idle, local, watched),
+    return tn_get(database->at, question, tn_args(lock, statement, idle, local, watched),
                   tn_into(&changed), err);
 }
 
@@ -259,9 +261,9 @@ tn_status tn__database_restore(tn__database *database, tn_error *err)
 {
     if (database->dialect != TN__POSTGRESQL)
         return TN_OK;
-    tn_status status = tn_exec(database->session, "reset all", NULL, NULL, err);
+    tn_status status = tn_exec(database->at, "reset all", NULL, NULL, err);
     if (status == TN_OK)
-        status = tn_exec(database->session, "reset role", NULL, NULL, err);
+        status = tn_exec(database->at, "reset role", NULL, NULL, err);
     return status == TN_OK ? set_all(database, database->pooled, true, err) : status;
 }
 
@@ -276,7 +278,7 @@ tn_status tn__database_timeouts(tn__database *database, int64_t lock_ms, int64_t
              lock_ms >= 0 ? lock_ms : database->options.lock_timeout_ms);
     snprintf(statement, sizeof(statement), "%" PRId64,
              statement_ms >= 0 ? statement_ms : database->options.statement_timeout_ms);
-    return tn_exec(database->session,
+    return tn_exec(database->at,
                    "select pg_catalog.set_config('lock_timeout', $1, $3),"
                    " pg_catalog.set_config('statement_timeout', $2, $3)",
                    tn_args(lock, statement, local), NULL, err);
@@ -290,16 +292,29 @@ tn_status tn__database_run(tn__database *database, tn_str sql, tn_error *err)
 
     if (!text)
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
-    tn_status status = tn_exec(database->session, text, NULL, NULL, err);
+    tn_status status = tn_exec(database->at, text, NULL, NULL, err);
     free(text);
     return status;
 }
 
+/* As a text SAVEPOINT and its kin in the file are understood; as a handle's, a COMMIT whose answer
+ * is lost is asked about. SQLite's has to be IMMEDIATE, which only the text says. */
 tn_status tn__database_begin(tn__database *database, tn_error *err)
 {
+    tn_db *tx = NULL;
+    tn_status status;
+
     if (database->dialect == TN__SQLITE)
-        return tn_exec(database->session, "begin immediate", NULL, NULL, err);
-    tn_status status = tn_exec(database->session, "begin", NULL, NULL, err);
+        return tn_exec(database->at, "begin immediate", NULL, NULL, err);
+    if (database->plain) {
+        status = tn_exec(database->at, "begin", NULL, NULL, err);
+    } else {
+        status = tn_begin(database->session, NULL, &tx, err);
+        if (status == TN_OK) {
+            tn_set_timeout(tx, -1);
+            database->at = tx;
+        }
+    }
     if (status != TN_OK || !database->pooled)
         return status;
     status = set_all(database, true, true, err);
@@ -308,14 +323,27 @@ tn_status tn__database_begin(tn__database *database, tn_error *err)
     return status;
 }
 
+/* The handle of the transaction, which is given up here; NULL: it was begun as a text. */
+static tn_db *take_transaction(tn__database *database)
+{
+    tn_db *tx = database->at != database->session ? database->at : NULL;
+
+    database->at = database->session;
+    return tx;
+}
+
 tn_status tn__database_commit(tn__database *database, tn_error *err)
 {
-    return tn_exec(database->session, "commit", NULL, NULL, err);
+    tn_db *tx = take_transaction(database);
+
+    return tx ? tn_commit(tx, err) : tn_exec(database->at, "commit", NULL, NULL, err);
 }
 
 void tn__database_rollback(tn__database *database)
 {
-    tn_status status = tn_exec(database->session, "rollback", NULL, NULL, NULL);
+    tn_db *tx = take_transaction(database);
+    tn_status status = tx ? tn_rollback(tx, NULL)
+                          : tn_exec(database->at, "rollback", NULL, NULL, NULL);
 
     (void)status; /* a connection that is gone has rolled back */
 }

@@ -14,6 +14,8 @@
 typedef struct tn__database {
     tn_db *client;
     tn_db *session;
+    tn_db *at;       /* where statements go: the session, or its transaction */
+    bool plain;      /* transactions are begun as texts: the file has SAVEPOINT in it */
     tn__arena arena; /* what lives as long as the database */
     tn_migrate_options options;
     tn_migrate_problem own_problem; /* where nobody asked for one */

@@ -15,19 +15,19 @@ tn_status tn__foreign_off(tn__database *database, tn_migration_foreign_keys want
     if (database->dialect != TN__SQLITE || wanted == TN_MIGRATION_FOREIGN_KEYS_ON ||
         (wanted == TN_MIGRATION_FOREIGN_KEYS_AUTO && !drops))
         return TN_OK;
-    tn_status status = tn_get(database->session, "select foreign_keys from pragma_foreign_keys",
-                              NULL, tn_into(&on), err);
+    tn_status status = tn_get(database->at, "select foreign_keys from pragma_foreign_keys", NULL,
+                              tn_into(&on), err);
     if (status != TN_OK || !on)
         return status;
-    status = tn_exec(database->session, "pragma foreign_keys = off", NULL, NULL, err);
+    status = tn_exec(database->at, "pragma foreign_keys = off", NULL, NULL, err);
     ret->off = status == TN_OK;
     return status;
 }
 
 static tn_status count(tn__database *database, int64_t *ret, tn_error *err)
 {
-    return tn_get(database->session, "select count(*) from pragma_foreign_key_check", NULL,
-                  tn_into(ret), err);
+    return tn_get(database->at, "select count(*) from pragma_foreign_key_check", NULL, tn_into(ret),
+                  err);
 }
 
 tn_status tn__foreign_count(tn__database *database, tn__foreign *foreign, tn_error *err)
@@ -40,8 +40,8 @@ static void example(tn__database *database, tn_error *err)
 {
     char *table = NULL, *parent = NULL;
 
-    if (tn_get(database->session, "select \"table\", parent from pragma_foreign_key_check limit 1",
-               NULL, tn_into(&table, &parent), NULL) == TN_OK)
+    if (tn_get(database->at, "select \"table\", parent from pragma_foreign_key_check limit 1", NULL,
+               tn_into(&table, &parent), NULL) == TN_OK)
         tn_error_set_hint(err, "a row of %s refers to %s: see pragma foreign_key_check(%s)", table,
                           parent, table);
     free(table);
@@ -68,7 +68,7 @@ void tn__foreign_on(tn__database *database, tn__foreign *foreign)
 {
     if (!foreign->off)
         return;
-    tn_status status = tn_exec(database->session, "pragma foreign_keys = on", NULL, NULL, NULL);
+    tn_status status = tn_exec(database->at, "pragma foreign_keys = on", NULL, NULL, NULL);
     (void)status; /* the connection is not used again without being made as new */
     foreign->off = false;
 }

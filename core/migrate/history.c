@@ -55,7 +55,7 @@ static tn_status change(tn__database *database, const char *format, const tn_arg
     char sql[SQL_MAX];
 
     write_sql(database, format, sql);
-    tn_status status = tn_exec(database->session, sql, args, ret_affected, err);
+    tn_status status = tn_exec(database->at, sql, args, ret_affected, err);
     if (status != TN_OK)
         tn_error_prepend(err, "history %s", database->name);
     return status;
@@ -173,7 +173,7 @@ tn_status tn__history_read(tn__database *database, tn__arena *arena, tn__history
               "select version, name, driver, checksum, state, step, started_at, finished_at,"
               " duration_us, schema_hash, down_sql, tool, who, note from %s",
               sql);
-    tn_rows *rows = tn_query(database->session, sql, NULL);
+    tn_rows *rows = tn_query(database->at, sql, NULL);
     while (status == TN_OK && tn_next(rows))
         status = append(arena, rows, &history, &capacity, err);
     tn_status closed = tn_close(rows, status == TN_OK ? err : NULL);
@@ -209,7 +209,7 @@ tn_status tn__history_unchanged(tn__database *database, const tn__history *histo
               " cast(coalesce(sum(case when state = 'applied' then 1 else 0 end), 0) as bigint)"
               " from %s",
               sql);
-    tn_status status = tn_get(database->session, sql, NULL, tn_into(&count, &steps, &applied), err);
+    tn_status status = tn_get(database->at, sql, NULL, tn_into(&count, &steps, &applied), err);
     *ret = count == history->stamp_count && steps == history->stamp_steps &&
            applied == history->stamp_applied;
     return status;

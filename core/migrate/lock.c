@@ -51,8 +51,7 @@ static void name_holder(tn__database *database, char *buf, size_t size)
     snprintf(buf, size, "another one");
     if (database->dialect != TN__POSTGRESQL)
         return;
-    if (tn_get(database->session, question, tn_args(database->key), tn_into(&who), NULL) == TN_OK &&
-        who)
+    if (tn_get(database->at, question, tn_args(database->key), tn_into(&who), NULL) == TN_OK && who)
         tn__copy_text(buf, size, tn_str_from(who));
     free(who);
 }
@@ -100,7 +99,7 @@ tn_status tn__lock_take(tn__database *database, tn_error *err)
     if (database->dialect != TN__POSTGRESQL || database->pooled)
         return TN_OK;
     while (status == TN_OK) {
-        status = tn_get(database->session, "select pg_catalog.pg_try_advisory_lock($1)",
+        status = tn_get(database->at, "select pg_catalog.pg_try_advisory_lock($1)",
                         tn_args(database->key), tn_into(&got), err);
         if (status == TN_OK && got) {
             database->exclusive = true;
@@ -117,7 +116,7 @@ void tn__lock_release(tn__database *database)
     if (!database->exclusive)
         return;
     /* Without an answer the connection is gone, and the lock with it. */
-    tn_status status = tn_exec(database->session, "select pg_catalog.pg_advisory_unlock($1)",
+    tn_status status = tn_exec(database->at, "select pg_catalog.pg_advisory_unlock($1)",
                                tn_args(database->key), NULL, NULL);
     (void)status;
     database->exclusive = false;
@@ -131,7 +130,7 @@ static tn_status try_pooled(tn__database *database, bool *ret_got, tn_error *err
 
     if (status != TN_OK)
         return status;
-    status = tn_get(database->session, "select pg_catalog.pg_try_advisory_xact_lock($1)",
+    status = tn_get(database->at, "select pg_catalog.pg_try_advisory_xact_lock($1)",
                     tn_args(database->key), tn_into(ret_got), err);
     if (status != TN_OK || !*ret_got)
         tn__database_rollback(database);
@@ -145,7 +144,7 @@ static tn_status try_sqlite(tn__database *database, bool *ret_got, tn_error *err
     tn_call call = TN_CALL_INIT;
 
     call.timeout_ms = 500;
-    tn_status status = tn_exec_with(database->session, &call, "begin immediate", NULL, NULL, &why);
+    tn_status status = tn_exec_with(database->at, &call, "begin immediate", NULL, NULL, &why);
     *ret_got = status == TN_OK;
     if (status == TN_OK || status == TN_LOCKED || status == TN_TIMEOUT)
         return TN_OK;
@@ -187,7 +186,7 @@ void tn__lock_oldest(tn__database *database, char *buf, size_t size)
     buf[0] = '\0';
     if (database->dialect != TN__POSTGRESQL)
         return;
-    if (tn_get(database->session, question, NULL, tn_into(&who), NULL) == TN_OK && who)
+    if (tn_get(database->at, question, NULL, tn_into(&who), NULL) == TN_OK && who)
         tn__copy_text(buf, size, tn_str_from(who));
     free(who);
 }

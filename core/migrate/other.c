@@ -53,7 +53,7 @@ static tn_status has_column(tn__database *database, const char *table, const cha
         "select count(*) from pragma_table_info($1) where name = coalesce($2, name)";
     int64_t found = 0;
 
-    tn_status status = tn_get(database->session,
+    tn_status status = tn_get(database->at,
                               database->dialect == TN__POSTGRESQL ? postgresql : sqlite,
                               tn_args(table, column), tn_into(&found), err);
     *ret = found > 0;
@@ -72,7 +72,7 @@ static tn_status has_rows(tn__database *database, const char *question, bool *re
     int64_t rows = 0;
 
     strncat(sql, without_from(question), sizeof(sql) - strlen(sql) - 1);
-    tn_status status = tn_get(database->session, sql, NULL, tn_into(&rows), err);
+    tn_status status = tn_get(database->at, sql, NULL, tn_into(&rows), err);
     *ret = rows > 0;
     return status;
 }
@@ -163,7 +163,7 @@ static tn_status read_rows(tn__database *database, size_t i, tn__arena *arena,
                            tn__other_versions *ret, tn_error *err)
 {
     tn_status status = TN_OK;
-    tn_rows *rows = tn_query(database->session, tools[i].question, NULL);
+    tn_rows *rows = tn_query(database->at, tools[i].question, NULL);
 
     while (status == TN_OK && tn_next(rows))
         status = add(arena, tools[i].other, rows, ret, err);

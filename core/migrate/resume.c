@@ -125,8 +125,7 @@ static tn_status drop_invalid(progress *p, const tn__step *step, tn_error *err)
 
     if (!step->index.len || database->dialect != TN__POSTGRESQL)
         return TN_OK;
-    tn_status status = tn_get(database->session, question, tn_args(step->index), tn_into(&drop),
-                              err);
+    tn_status status = tn_get(database->at, question, tn_args(step->index), tn_into(&drop), err);
     if (status == TN_NOT_FOUND)
         return TN_OK;
     if (status != TN_OK)
@@ -135,7 +134,7 @@ static tn_status drop_invalid(progress *p, const tn__step *step, tn_error *err)
         database, TN_MIGRATE_EVENT_NOTE, p->job->migration,
         "index %.*s was left invalid by an attempt before: it is dropped and made anew",
         (int)step->index.len, step->index.ptr);
-    status = tn_exec(database->session, drop, NULL, NULL, err);
+    status = tn_exec(database->at, drop, NULL, NULL, err);
     free(drop);
     return status;
 }

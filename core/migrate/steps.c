@@ -186,6 +186,9 @@ static tn_status push_group(splitter *s, tn__script *script, tn_str begin, uint3
         }
         case TN__STMT_BEGIN: return refuse(s, sql, "a BEGIN within BEGIN ... COMMIT");
         case TN__STMT_ROLLBACK: return refuse(s, sql, "a ROLLBACK would undo what is recorded");
+        case TN__STMT_SAVEPOINT:
+        case TN__STMT_RELEASE:
+        case TN__STMT_ROLLBACK_TO: s->ret->savepoints = true; break;
         default: break;
         }
     }
@@ -251,6 +254,7 @@ static tn_status split_inside(splitter *s)
     strip_enclosing(s->ret);
     for (size_t i = 0; i < s->ret->count; i++) {
         tn__stmt_word word = tn__sql_first_word(s->ret->items[i].sql);
+        s->ret->savepoints |= word > TN__STMT_EMPTY;
         if (word == TN__STMT_BEGIN || word == TN__STMT_COMMIT || word == TN__STMT_ROLLBACK)
             return refuse(s, s->ret->items[i].sql,
                           "a migration is one transaction: leave this out, or put "

@@ -34,6 +34,7 @@ typedef struct tn__steps {
     size_t count;
     bool sets;  /* some of them do */
     bool drops; /* some of them do */
+    bool savepoints;
 } tn__steps;
 
 /*
