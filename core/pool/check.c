@@ -19,6 +19,11 @@ int64_t tn__check_end_ns(const tn__pool *pool, const tn__conn *conn)
     return pool->max_lifetime_ns ? conn->created_ns + pool->max_lifetime_ns - off : TN_NO_DEADLINE;
 }
 
+bool tn__check_fresh(const tn__conn *conn, int64_t now_ns)
+{
+    return now_ns - conn->idle_since_ns < LOOK_AFTER_IDLE_NS && now_ns < conn->end_ns;
+}
+
 tn__check tn__check_for(const tn__pool *pool, const tn__conn *conn, int64_t now_ns,
                         tn__why *ret_why)
 {
@@ -50,12 +55,12 @@ static bool last_used_before(const tn__pool *pool, const tn__conn *conn, int64_t
  * cost a wait each. */
 static void suspect(tn__pool *pool, int64_t since, bool silent)
 {
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     if (since > pool->suspect_ns)
         pool->suspect_ns = since;
     if (silent)
         tn__slot_close_idle(pool, last_used_before, since);
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
 }
 
 static bool was_demoted(tn__pool *pool, const tn__conn *conn)

@@ -10,10 +10,15 @@ typedef struct tn__site {
     int line;
 } tn__site;
 
-/* What tn_call_site() said last on this thread; it is forgotten. */
-tn__site tn__site_take(void);
+/* Who makes a call. */
+typedef struct tn__caller {
+    int64_t thread; /* the kernel's number of it, as ps -T shows it */
+    tn__site site;
+} tn__caller;
 
-/* The kernel's number of this thread, as ps -T shows it. */
+/* This thread, and what tn_call_site() said last on it; that is forgotten. */
+tn__caller tn__caller_take(void);
+
 int64_t tn__thread_number(void);
 
 #endif

@@ -108,7 +108,7 @@ static void only_what_reads_goes_to_the_replica(void **state)
     assert_ok(tn_commit(reading, &err), err);
     tn_release(session);
     assert_ok(tn_exec(client, "a", NULL, NULL, &err), err);
-    assert_int_equal(replica()->acquires, 1);
+    assert_int_equal(kit_stats(&replica()->client).acquires, 1);
 }
 
 /* A statement in hand is the client's, wherever it runs. */
