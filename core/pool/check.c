@@ -4,7 +4,6 @@
 #include "pool/pool.h"
 
 enum {
-    LOOK_AFTER_IDLE_NS = 1000000, /* unused for less: nothing is looked at */
     PING_AFTER_IDLE_MS = 1000,
     PING_MS = 5000,
     SILENCE_MS = 1000 /* a ping that had less time and no answer tells nothing of the others */
@@ -17,11 +16,6 @@ int64_t tn__check_end_ns(const tn__pool *pool, const tn__conn *conn)
     int64_t off = pool->max_lifetime_ns / 1024 * (int64_t)(mixed >> 57);
 
     return pool->max_lifetime_ns ? conn->created_ns + pool->max_lifetime_ns - off : TN_NO_DEADLINE;
-}
-
-bool tn__check_fresh(const tn__conn *conn, int64_t now_ns)
-{
-    return now_ns - conn->idle_since_ns < LOOK_AFTER_IDLE_NS && now_ns < conn->end_ns;
 }
 
 tn__check tn__check_for(const tn__pool *pool, const tn__conn *conn, int64_t now_ns,
@@ -38,8 +32,8 @@ tn__check tn__check_for(const tn__pool *pool, const tn__conn *conn, int64_t now_
     *ret_why = TN__WHY_PING;
     if (idle >= PING_AFTER_IDLE_MS * TN__NS_PER_MS || conn->idle_since_ns < pool->suspect_ns)
         return TN__CHECK_PING;
-    return idle >= LOOK_AFTER_IDLE_NS && conn->driver->conn.alive ? TN__CHECK_LOCAL
-                                                                  : TN__CHECK_NOTHING;
+    return idle >= TN__LOOK_AFTER_NS && conn->driver->conn.alive ? TN__CHECK_LOCAL
+                                                                 : TN__CHECK_NOTHING;
 }
 
 static bool last_used_before(const tn__pool *pool, const tn__conn *conn, int64_t since,

@@ -379,23 +379,33 @@ __attribute__((noinline)) static void give_back_slowly(tn__pool *pool, tn__conn 
         tn__slot_close(pool, conn, why);
 }
 
+/* false: it is not to be used again. */
+static bool make_as_new(tn__pool *pool, tn__conn *conn)
+{
+    int64_t now = tn__tick_ns();
+
+    /* After others were lost a tick is not fine enough to tell before from after. */
+    if (TN_UNLIKELY(now <= tn__relaxed(&pool->suspect_ns)))
+        now = tn__now_ns();
+    conn->idle_since_ns = now;
+    return tn__conn_reset(conn, tn__deadline_after_ms(now, RESET_MS));
+}
+
 void tn__give_back(tn__provider *provider, tn__conn *conn)
 {
     tn__pool *pool = pool_of(provider);
 
     if (TN_UNLIKELY(provider->fork_generation != tn__fork_generation()))
         return; /* the parent's connection: not ours to touch */
-    int64_t now = tn__tick_ns();
-    /* After others were lost a tick is not fine enough to tell before from after. */
-    if (TN_UNLIKELY(now <= tn__relaxed(&pool->suspect_ns)))
-        now = tn__now_ns();
-    bool unused = conn->unused && !conn->discard;
-    bool clean = unused || tn__conn_reset(conn, tn__deadline_after_ms(now, RESET_MS));
+    bool clean = true;
+    if (conn->unused && !conn->discard)
+        /* Nothing was said on it: it has lain idle since it was looked at. */
+        conn->idle_since_ns = tn__relaxed(&conn->lease.since_ns);
+    else
+        clean = make_as_new(pool, conn);
     conn->unused = false;
     tn__lease_end(&conn->lease);
-    /* One that nothing was said on has lain idle since it was looked at. */
-    conn->idle_since_ns = unused ? tn__relaxed(&conn->lease.since_ns) : now;
-    if (TN_UNLIKELY(!clean || now >= conn->end_ns) || !tn__fast_put(&pool->fast, conn))
+    if (TN_UNLIKELY(!clean) || !tn__fast_put(&pool->fast, conn))
         give_back_slowly(pool, conn, clean);
 }
 

@@ -98,7 +98,7 @@ typedef struct tn__pool {
     bool upkeep_stop; /* by whoever joins it */
 
     tn_error last_connect_error; /* status TN_OK: the last connect went well */
-    uint64_t acquires; /* of connections that are gone */
+    uint64_t acquires;           /* of connections that are gone */
     uint64_t waits;
     int64_t waited_ns;
     uint64_t timeouts;
@@ -205,8 +205,12 @@ tn__check tn__check_for(const tn__pool *pool, const tn__conn *conn, int64_t now_
 bool tn__check_passes(tn__pool *pool, tn__conn *conn, tn__check what, int64_t deadline_ns,
                       tn__why *ret_why);
 
+enum { TN__LOOK_AFTER_NS = 1000000 }; /* unused for less: nothing is looked at */
 /* Nothing of it has to be looked at. Its holder's; no lock. */
-bool tn__check_fresh(const tn__conn *conn, int64_t now_ns);
+static inline bool tn__check_fresh(const tn__conn *conn, int64_t now_ns)
+{
+    return now_ns - conn->idle_since_ns < TN__LOOK_AFTER_NS && now_ns < conn->end_ns;
+}
 
 /* pool.c */
 /* Gives what is idle to those who wait. */

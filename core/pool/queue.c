@@ -136,8 +136,7 @@ static int sleep_on_word(atomic_uint *word, unsigned value, int64_t deadline_ns)
                                    .tv_nsec = deadline_ns % TN__NS_PER_S};
 
     return syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value,
-                   deadline_ns == TN_NO_DEADLINE ? NULL : &until, NULL,
-                   FUTEX_BITSET_MATCH_ANY) == 0
+                   deadline_ns == TN_NO_DEADLINE ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY) == 0
                ? 0
                : errno;
 }

@@ -68,8 +68,7 @@ void tn__slot_arm(tn__pool *pool, const tn__conn *conn, int64_t now_ns)
     pool->armed = true;
 }
 
-void tn__slot_lend(tn__pool *pool, tn__conn *conn, tn__slot from, int64_t now_ns,
-                   tn__caller caller)
+void tn__slot_lend(tn__pool *pool, tn__conn *conn, tn__slot from, int64_t now_ns, tn__caller caller)
 {
     if (from != TN__SLOT_LENT)
         tn__slot_move(pool, conn, from, TN__SLOT_LENT);

@@ -13,7 +13,7 @@
 #include "pool/connector.h"
 #include "pool/holders.h"
 
-enum { REPORTED_AT_ONCE = 8, WARM_PAUSE_MS = 5000 };
+enum { REPORTED_AT_ONCE = 8, WARM_PAUSE_MS = 5000, LATE_MS = 1000 };
 
 void tn__upkeep_by(tn__pool *pool, int64_t due_ns)
 {
@@ -49,8 +49,8 @@ static int64_t next_expiry(const tn__pool *pool, int64_t now)
     }
     /* Those that are lent may be given back without upkeep being told. */
     for (const tn__conn *conn = pool->lists[TN__SLOT_LENT]; conn; conn = conn->next)
-        if (conn->end_ns > now)
-            due = tn__deadline_min(due, conn->end_ns);
+        due = tn__deadline_min(due,
+                               conn->end_ns > now ? conn->end_ns : now + LATE_MS * TN__NS_PER_MS);
     /* What is due is looked at again soon, not without end: somebody may hold it. */
     return due == TN_NO_DEADLINE ? due : due + TN__NS_PER_MS;
 }

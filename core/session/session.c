@@ -6,7 +6,8 @@
 #include "session/portal.h"
 #include "session/transaction.h"
 
-/* Tools that find the use of memory that was freed are to find that of a handle that was released. */
+/* Tools that find the use of memory that was freed are to find that of a handle that was released.
+ */
 #if defined(__SANITIZE_ADDRESS__)
 #define KEEP_HANDLES 0
 #elif defined(__has_feature)
@@ -18,13 +19,33 @@
 #define KEEP_HANDLES 1
 #endif
 
-/* The connection's, from the session before. NULL: no memory. */
-static tn_db *take_handle(tn__conn *conn)
+/* Apart, so that what is always zero is not written each time. */
+static tn_db *new_handle(tn__provider *provider, tn__conn *conn)
+{
+    tn_db *session = calloc(1, sizeof(*session));
+
+    if (!session)
+        return NULL;
+    session->kind = TN__DB_SESSION;
+    session->provider = provider;
+    session->conn = conn;
+    session->deadline_ns = TN_NO_DEADLINE;
+    return session;
+}
+
+/* The connection's, from the session before; what that may have changed is as at first. NULL: no
+ * memory. */
+static tn_db *take_handle(tn__provider *provider, tn__conn *conn)
 {
     tn_db *kept = conn->handle;
 
+    if (TN_UNLIKELY(!kept))
+        return new_handle(provider, conn);
     conn->handle = NULL;
-    return kept ? kept : malloc(sizeof(*kept));
+    kept->child = NULL;
+    atomic_store_explicit(&kept->timeout_ms, 0, memory_order_relaxed);
+    atomic_store_explicit(&kept->entered, false, memory_order_relaxed);
+    return kept;
 }
 
 static void give_handle(tn__conn *conn, tn_db *session)
@@ -38,8 +59,9 @@ static void give_handle(tn__conn *conn, tn_db *session)
 
 tn_status tn_acquire(tn_db *client, tn_db **ret_session, tn_error *err)
 {
-    tn_status status = tn__db_check_client(client, "tn_acquire", err);
-    if (status != TN_OK)
+    tn_status status;
+    if (TN_UNLIKELY(!client || client->magic != TN__DB_MAGIC || client->kind != TN__DB_CLIENT) &&
+        (status = tn__db_check_client(client, "tn_acquire", err)) != TN_OK)
         return status;
 
     tn__provider *provider = client->provider;
@@ -47,18 +69,14 @@ tn_status tn_acquire(tn_db *client, tn_db **ret_session, tn_error *err)
     status = provider->acquire(provider, TN_NO_DEADLINE, &conn, err);
     if (status != TN_OK)
         return status;
-    tn_db *session = take_handle(conn);
+    conn->unused = true;
+    atomic_store_explicit(&conn->lease.what, "session", memory_order_relaxed);
+    tn_db *session = take_handle(provider, conn);
     if (!session) {
         provider->release(provider, conn);
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
     }
-    atomic_store_explicit(&conn->lease.what, "session", memory_order_relaxed);
-    conn->unused = true;
-    *session = (tn_db){.magic = TN__DB_MAGIC,
-                       .kind = TN__DB_SESSION,
-                       .provider = provider,
-                       .conn = conn,
-                       .deadline_ns = TN_NO_DEADLINE};
+    session->magic = TN__DB_MAGIC;
     *ret_session = session;
     return TN_OK;
 }
