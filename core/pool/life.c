@@ -44,6 +44,7 @@ void tn__pool_configure(tn__pool *pool, const tn_config *config)
     pool->idle_timeout_ns = tn__config_number(config, TN__OPT_IDLE_TIMEOUT) * TN__NS_PER_MS;
     pool->max_lifetime_ns = tn__config_number(config, TN__OPT_MAX_LIFETIME) * TN__NS_PER_MS;
     pool->leak_ns = tn__config_number(config, TN__OPT_LEAK_TIMEOUT) * TN__NS_PER_MS;
+    atomic_store(&pool->blocking, !pool->source->wait);
     pool->armed = false;
     tn__observe_configure(&provider->observe, config, pool->source->url);
 }

@@ -7,13 +7,15 @@
  */
 #include "pool/borrow.h"
 
+#include <sched.h>
+
 #include "base/clock.h"
 #include "base/relaxed.h"
 #include "observe/trace.h"
 #include "pool/holders.h"
 #include "session/fork.h"
 
-enum { RESET_MS = 1000 };
+enum { RESET_MS = 1000, YIELDS = 2 };
 
 static tn__pool *pool_of(tn__provider *provider)
 {
@@ -239,6 +241,23 @@ __attribute__((noinline)) static tn_status borrow_slowly(tn__pool *pool, tn__con
                                                            : borrow(pool, want, ret, err);
 }
 
+/*
+ * Before it stands in line, where nothing but waiting is left to do: others, who may have been
+ * stopped with a connection in their hands, are let run. With more threads than processors a line
+ * would else come to stay: who gives back wakes the first in line and, if it wants another one,
+ * stands behind the last, so that each turn costs a switch of threads.
+ */
+__attribute__((noinline)) static tn__conn *take_after_others(tn__pool *pool)
+{
+    tn__conn *conn = NULL;
+
+    for (int i = 0; i < YIELDS && !conn && tn__relaxed(&pool->blocking); i++) {
+        sched_yield();
+        conn = tn__fast_take(&pool->fast);
+    }
+    return conn;
+}
+
 tn_status tn__borrow(tn__provider *provider, int64_t deadline_ns, tn__conn **ret, tn_error *err)
 {
     tn__pool *pool = pool_of(provider);
@@ -246,7 +265,7 @@ tn_status tn__borrow(tn__provider *provider, int64_t deadline_ns, tn__conn **ret
 
     if (TN_UNLIKELY(tn__trace_wanted(TN_TRACE_ACQUIRE)) ||
         TN_UNLIKELY(provider->fork_generation != tn__fork_generation()) ||
-        !(conn = tn__fast_take(&pool->fast)))
+        (!(conn = tn__fast_take(&pool->fast)) && !(conn = take_after_others(pool))))
         return borrow_slowly(pool, NULL, deadline_ns, ret, err);
     int64_t now = tn__tick_ns();
     tn__lease_begin(&conn->lease, now, tn__caller_take());

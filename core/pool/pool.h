@@ -59,6 +59,7 @@ typedef struct tn__pool {
     struct tn__pool *parent;  /* of a replica's pool */
     struct tn__pool *replica; /* under the lock, as what stands below it */
     _Atomic int64_t connect_timeout_ms;
+    atomic_bool blocking; /* no wait of the application's: who waits blocks its thread */
     /* Who was used last before then is asked before it is used again. Set under the lock. */
     _Atomic int64_t suspect_ns;
 

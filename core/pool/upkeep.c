@@ -102,13 +102,13 @@ static size_t collect_leaks(tn__pool *pool, int64_t now, tn_holder *ret, int64_t
         tn__lease_seen seen;
         if (!tn__lease_read(&conn->lease, &seen))
             seen.since_ns = now; /* lent just now */
-        else if (conn->lease.reported == seen.turn)
+        else if (conn->reported == seen.turn)
             continue;
         if (now - seen.since_ns < pool->leak_ns || count == REPORTED_AT_ONCE) {
             *ret_due = tn__deadline_min(*ret_due, seen.since_ns + pool->leak_ns);
             continue;
         }
-        conn->lease.reported = seen.turn;
+        conn->reported = seen.turn;
         ret[count++] = tn__holder_of(&seen, now);
     }
     pool->leaks += count;

@@ -21,7 +21,6 @@ typedef struct tn__lease {
     _Atomic int64_t thread; /* the kernel's number of it */
     _Atomic(const char *) file;
     atomic_int line;
-    uint64_t reported; /* the turn that was reported; the pool's, under its lock */
 } tn__lease;
 
 /* Nobody's. */
