@@ -24,9 +24,11 @@ static tn_holder holder_of(const tn__conn *conn, int64_t now)
 {
     tn__lease_seen seen;
 
-    /* Just now, or by somebody else since. */
-    if (!tn__lease_read(&conn->lease, &seen))
+    /* By somebody who writes it down just now: what was read may be of two. */
+    if (!tn__lease_read(&conn->lease, &seen)) {
         seen.since_ns = now;
+        seen.caller.site.file = NULL;
+    }
     return tn__holder_of(&seen, now);
 }
 
