@@ -136,6 +136,36 @@ static void the_last_one_back_is_the_next(void **state)
     assert_int_equal(mock_count(m, MOCK_OPEN), MANY - 1);
 }
 
+/* Who has read the head and is stopped finds another one when it goes on, though the top is the
+ * same: what was below it is not. */
+static void a_change_is_seen_when_the_top_is_the_same(void **state)
+{
+    tn_db *sessions[2];
+    tn__conn *top, *below;
+
+    (void)state;
+    client = mock_open(m, "max_connections=2");
+    fill(sessions, 2);
+    assert_false(pool()->fast.frozen);
+    uint64_t before = tn__relaxed(&pool()->fast.head);
+    assert_non_null(top = tn__fast_take(&pool()->fast));
+    assert_non_null(below = tn__fast_take(&pool()->fast));
+    assert_null(tn__fast_take(&pool()->fast));
+    assert_true(tn__fast_put(&pool()->fast, top));
+    uint64_t after = tn__relaxed(&pool()->fast.head);
+    assert_int_equal(after & TN__HEAD_TOP, before & TN__HEAD_TOP);
+    assert_true(after != before);
+    /* Also when all was stopped meanwhile. */
+    tn__pool_lock(pool());
+    assert_null(tn__fast_take(&pool()->fast));
+    assert_false(tn__fast_put(&pool()->fast, below));
+    assert_int_equal(pool()->n[TN__SLOT_LENT], 1);
+    tn__pool_unlock(pool());
+    assert_true(tn__relaxed(&pool()->fast.head) != after);
+    assert_true(tn__fast_put(&pool()->fast, below));
+    assert_int_equal(kit_stats(client).idle, 2);
+}
+
 /* ---- under fire ------------------------------------------------------------------------------ */
 
 /* By number of connection, from the first one of this client: 0, or the thread that has it. */
@@ -476,6 +506,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_lock_is_not_needed, setup, teardown),
         cmocka_unit_test_setup_teardown(the_last_one_back_is_the_next, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_change_is_seen_when_the_top_is_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(who_stands_in_line_is_not_overtaken, setup, teardown),
         cmocka_unit_test_setup_teardown(what_stops_all_loses_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_replaced_is_not_put_back, setup, teardown),
