@@ -221,7 +221,8 @@ static void upkeep_wakes_for_the_first_that_ends(void **state)
 
 /* ---- is it still there? ---------------------------------------------------------------------- */
 
-/* Unused for over a tick of the kernel: what has come from the server is looked at, without a round trip.
+/* Unused for over a tick of the kernel: what has come from the server is looked at, without a round
+ * trip.
  */
 static void one_that_ended_is_noticed_without_a_round_trip(void **state)
 {
