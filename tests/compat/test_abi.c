@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The binary contract, ABI 1.1, on 64-bit Linux, as literals: a struct that changes its shape makes
+ * The binary contract, ABI 1.2, on 64-bit Linux, as literals: a struct that changes its shape makes
  * this fail before it makes somebody's driver crash. Within a major, fields are only added at the
  * end: then only a SIZE line changes and lines are added. Anything else is a new major (driver.h,
  * "how to move to version N").
@@ -206,16 +206,21 @@ static void layout_of_tn_txn_ops(void **state)
     IS(TN_TXN_ID_SIZE, 48);
 }
 
-static void layout_of_tn_batch_item(void **state)
+static void layout_of_tn_batch_work(void **state)
 {
     (void)state;
-    SIZE(tn_batch_item, 48);
-    AT(tn_batch_item, stmt, 0);
-    AT(tn_batch_item, params, 8);
-    AT(tn_batch_item, n_params, 16);
-    AT(tn_batch_item, cursor, 24);
-    AT(tn_batch_item, status, 32);
-    AT(tn_batch_item, error, 40);
+    SIZE(tn_batch_work, 72);
+    AT(tn_batch_work, size, 0);
+    AT(tn_batch_work, stmts, 8);
+    AT(tn_batch_work, count, 16);
+    AT(tn_batch_work, flags, 24);
+    AT(tn_batch_work, arg, 32);
+    AT(tn_batch_work, bind, 40);
+    AT(tn_batch_work, answer, 48);
+    AT(tn_batch_work, fail, 56);
+    AT(tn_batch_work, error, 64);
+    IS(TN_BATCH_EACH, 1);
+    IS(TN_BATCH_COMMIT, 2);
 }
 
 static void layout_of_tn_batch_ops(void **state)
@@ -531,7 +536,7 @@ static void values_of_the_rest(void **state)
     (void)state;
     IS(TN_DRIVER_MAGIC, INT64_C(0x01726476726e6574));
     IS(TN_DRIVER_ABI_MAJOR, 1);
-    IS(TN_DRIVER_ABI_MINOR, 1);
+    IS(TN_DRIVER_ABI_MINOR, 2);
     IS(TN_DRIVER_STALE, 1000);
     IS(TN_WAIT_READ, 1);
     IS(TN_WAIT_WRITE, 2);
@@ -576,7 +581,7 @@ int main(void)
         cmocka_unit_test(layout_of_tn_cursor_ops),
         cmocka_unit_test(layout_of_tn_txn_request),
         cmocka_unit_test(layout_of_tn_txn_ops),
-        cmocka_unit_test(layout_of_tn_batch_item),
+        cmocka_unit_test(layout_of_tn_batch_work),
         cmocka_unit_test(layout_of_tn_batch_ops),
         cmocka_unit_test(layout_of_tn_bulk_ops),
         cmocka_unit_test(layout_of_tn_notification),
