@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The optional tables: what the inner driver has is passed on, with its own handles. No rules. The
- * table for batches is left out: the host then runs their statements one by one, and rules hit each.
+ * table for batches is left out: the host then runs their statements one by one, and rules hit
+ * each.
  */
 #include <stdlib.h>
 

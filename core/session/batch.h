@@ -17,10 +17,10 @@ typedef struct tn__batch_text {
     const char *sql;
     size_t len;
     uint64_t hash;
-    tn__cached *stmt; /* while it runs */
-    bool old;         /* the cache had it: its description may be older than the tables */
-    bool anew;        /* it turned out to be: not to be used again */
-    bool keeps;       /* one of its statements keeps rows */
+    tn__cached *stmt;   /* while it runs */
+    bool old;           /* the cache had it: its description may be older than the tables */
+    bool anew;          /* it turned out to be: not to be used again */
+    bool keeps;         /* one of its statements keeps rows */
     tn_column *columns; /* a copy, for those */
     size_t n_columns;
 } tn__batch_text;
@@ -84,6 +84,8 @@ void tn__batch_note(tn_batch_t *batch, tn__batch_item *item, tn_status status, c
  * status; it has run all the same. columns are the statement's. */
 void tn__batch_take(tn_batch_t *batch, tn__batch_item *item, const tn_stmt_info *info,
                     const tn_batch *rows);
+/* They cannot be read, as err says. Only the first such error counts. */
+void tn__batch_refuse(tn_batch_t *batch, tn__batch_item *item, tn_status status, tn_error *err);
 /* Frees what targets own, because the statement runs again. */
 void tn__batch_untake(tn__batch_item *item);
 

@@ -30,11 +30,11 @@ typedef struct pass {
     tn__conn *conn;
     uint32_t flags;
     int64_t deadline_ns;
-    size_t asked; /* of order: bind() was called for it */
-    size_t bound; /* and went well: it may have been sent */
-    size_t told;  /* answered or failed */
-    bool stopped; /* one failed, and nothing behind it runs */
-    tn_status why; /* what ended the whole; TN_OK: nothing did, so far */
+    size_t asked;    /* of order: bind() was called for it */
+    size_t bound;    /* and went well: it may have been sent */
+    size_t told;     /* answered or failed */
+    bool stopped;    /* one failed, and nothing behind it runs */
+    tn_status why;   /* what ended the whole; TN_OK: nothing did, so far */
     tn__watch watch; /* of the one whose answer comes next */
 } pass;
 
@@ -186,6 +186,13 @@ static void answer(void *arg, size_t index, const tn_batch *rows)
     tn__batch_take(p->batch, item, info, rows);
     if (rows->done)
         ended(p, index, info, rows);
+}
+
+static void unreadable(void *arg, size_t index, tn_status status)
+{
+    pass *p = arg;
+
+    tn__batch_refuse(p->batch, item_at(p, index), status, &p->batch->error);
 }
 
 static void fail(void *arg, size_t index, tn_status status)
@@ -358,7 +365,7 @@ SELDOM static void judge_rest(pass *p, const tn_error *err)
     tn_error *shared = NULL;
     bool each = p->flags & TN_BATCH_EACH;
 
-    for (size_t i = p->told; i < p->bound && (each || i == p->told); i++) {
+    for (size_t i = p->told; i < p->bound && (each || (i == p->told && !p->stopped)); i++) {
         tn__batch_item *item = item_at(p, i);
         tn_error own = *err;
         if (item->state == TN__BATCH_FAILED)
@@ -407,6 +414,7 @@ static tn_status run_once(pass *p, tn_error *err)
         .arg = p,
         .bind = bind,
         .answer = answer,
+        .unreadable = unreadable,
         .fail = fail,
         .error = &p->batch->error,
     };
@@ -695,9 +703,7 @@ static tn_status commit_with(tn_batch_t *batch, tn_db *tx, int64_t timeout_ms, b
 
     tn_status status = tn__txn_commit_with(tx, &end, err);
     *ret_stale = e.stale && status != TN_OK;
-    batch->outcome = status != TN_OK ? err->outcome
-                     : within        ? TN_OUTCOME_NONE
-                                     : TN_OUTCOME_APPLIED;
+    batch->outcome = status != TN_OK ? err->outcome : within ? TN_OUTCOME_NONE : TN_OUTCOME_APPLIED;
     if (status == TN_OK && !all_done(batch))
         judge_lost_answers(batch);
     else if (status != TN_OK && !all_done(batch))
@@ -758,9 +764,8 @@ static tn_status run(tn_batch_t *batch, tn_db *db, const tn_batch_options *optio
     tn_status status = check(batch, db, err);
     if (status != TN_OK)
         return status;
-    bool inside = db->kind == TN__DB_TXN ||
-                  (db->kind == TN__DB_SESSION && !db->conn->attached &&
-                   tn__conn_state(db->conn) != TN_CONN_IDLE);
+    bool inside = db->kind == TN__DB_TXN || (db->kind == TN__DB_SESSION && !db->conn->attached &&
+                                             tn__conn_state(db->conn) != TN_CONN_IDLE);
     status = check_options(db, options, inside, err);
     if (status != TN_OK || !batch->count)
         return status;

@@ -13,13 +13,15 @@
 
 enum { TARGETS_ON_STACK = 64 };
 
-static void refuse(tn_batch_t *batch, tn__batch_item *item, tn_error *err)
+void tn__batch_refuse(tn_batch_t *batch, tn__batch_item *item, tn_status status, tn_error *err)
 {
+    if (item->status != TN_OK)
+        return;
     if (err->phase == TN_PHASE_NONE)
         err->phase = TN_PHASE_SCAN;
     err->outcome = TN_OUTCOME_NONE;
     err->retry = TN_RETRY_NO;
-    tn__batch_note(batch, item, err->status, err);
+    tn__batch_note(batch, item, status, err);
 }
 
 /* Apart: an error is large, and no answer that is taken needs it. */
@@ -30,7 +32,7 @@ __attribute__((cold, noinline)) static void refuse_as(tn_batch_t *batch, tn__bat
     tn_error err;
 
     tn_error_set(&err, status, sqlstate, "%s", what);
-    refuse(batch, item, &err);
+    tn__batch_refuse(batch, item, err.status, &err);
 }
 
 /* ---- rows that are kept ---------------------------------------------------------------------- */
@@ -119,7 +121,7 @@ static void store(tn_batch_t *batch, tn__batch_item *item, const tn_stmt_info *i
         else
             tn__scan_discard(&scanned[i], &item->into[i]);
     if (status != TN_OK)
-        refuse(batch, item, &err);
+        tn__batch_refuse(batch, item, err.status, &err);
 }
 
 /* Of an answer that comes in pieces the row waits until it is known to be the only one. */

@@ -104,7 +104,7 @@ void pg_cursor_close(tn_driver_cursor *cursor)
 
 /* ---- what the answer says of itself ---------------------------------------------------------- */
 
-static tn_status take_tag(tn_driver_cursor *cursor, PGresult *result, tn_error *err)
+tn_status pg_cursor_take_tag(tn_driver_cursor *cursor, PGresult *result, tn_error *err)
 {
     tn_driver_conn *conn = cursor->conn;
     const char *count = PQcmdTuples(result);
@@ -119,7 +119,7 @@ static tn_status take_tag(tn_driver_cursor *cursor, PGresult *result, tn_error *
     return TN_OK;
 }
 
-static tn_status check_columns(tn_driver_cursor *cursor, const PGresult *result, tn_error *err)
+tn_status pg_cursor_check_columns(tn_driver_cursor *cursor, const PGresult *result, tn_error *err)
 {
     tn_driver_stmt *stmt = cursor->stmt;
     size_t columns = (size_t)PQnfields(result);
@@ -229,7 +229,7 @@ tn_status pg_cursor_advance(tn_driver_cursor *cursor, int64_t deadline_ns, tn_er
         case PGRES_TUPLES_OK:
         case PGRES_COMMAND_OK:
         case PGRES_EMPTY_QUERY:
-            status = take_tag(cursor, result, err);
+            status = pg_cursor_take_tag(cursor, result, err);
             PQclear(result);
             if (status != TN_OK)
                 return status;
@@ -350,11 +350,11 @@ static tn_status first_result(tn_driver_cursor *cursor, int64_t deadline_ns, tn_
     case PGRES_TUPLES_CHUNK:
 #endif
         cursor->current = result;
-        return check_columns(cursor, result, err);
+        return pg_cursor_check_columns(cursor, result, err);
     case PGRES_TUPLES_OK:
-        status = check_columns(cursor, result, err);
+        status = pg_cursor_check_columns(cursor, result, err);
         if (status == TN_OK)
-            status = take_tag(cursor, result, err);
+            status = pg_cursor_take_tag(cursor, result, err);
         if (PQntuples(result) && cursor->stmt->info.n_columns)
             cursor->current = result;
         else
@@ -362,7 +362,7 @@ static tn_status first_result(tn_driver_cursor *cursor, int64_t deadline_ns, tn_
         break;
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
-        status = take_tag(cursor, result, err);
+        status = pg_cursor_take_tag(cursor, result, err);
         PQclear(result);
         break;
     case PGRES_COPY_IN:
@@ -382,7 +382,7 @@ static tn_status first_result(tn_driver_cursor *cursor, int64_t deadline_ns, tn_
 }
 
 /* "-1 2:00:00" of that style is minus two hours, of the others plus: not to be told by the text. */
-static tn_status check_intervals(tn_driver_conn *conn, tn_error *err)
+tn_status pg_check_intervals(tn_driver_conn *conn, tn_error *err)
 {
     const char *value = PQparameterStatus(conn->pg, "IntervalStyle");
 
@@ -407,7 +407,7 @@ tn_status pg_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_para
     if (status == TN_OK && !stmt->changes)
         status = pg_check_encoding(conn, false, err);
     if (status == TN_OK && stmt->intervals)
-        status = check_intervals(conn, err);
+        status = pg_check_intervals(conn, err);
     if (status == TN_OK && stmt->digits)
         status = pg_want_digits(conn, deadline_ns, err);
     if (status == TN_OK && stmt->commits)
@@ -518,9 +518,9 @@ tn_status pg_cursor_decode(tn_driver_cursor *cursor, int row, tn__arena *arena, 
     return TN_OK;
 }
 
-static tn_status room_for_row(tn_driver_cursor *cursor, size_t rows, tn_error *err)
+tn_status pg_cursor_room(tn_driver_cursor *cursor, size_t rows, tn_error *err)
 {
-    size_t columns = cursor->stmt->info.n_columns, needed = (rows + 1) * columns;
+    size_t columns = cursor->stmt->info.n_columns, needed = rows * columns;
 
     if (needed <= cursor->capacity)
         return TN_OK;
@@ -546,7 +546,7 @@ static tn_status take_rows(tn_driver_cursor *cursor, uint32_t *rows, tn_error *e
     int count = PQntuples(cursor->current);
 
     for (; cursor->row < count && *rows < PG_BATCH_ROWS; cursor->row++) {
-        tn_status status = room_for_row(cursor, *rows, err);
+        tn_status status = pg_cursor_room(cursor, *rows + 1, err);
         if (status == TN_OK)
             status = pg_cursor_decode(cursor, cursor->row, &cursor->arena,
                                       cursor->values + *rows * cursor->stmt->info.n_columns,

@@ -45,7 +45,7 @@ static tn_status begin(tn_driver_conn *conn, const tn_txn_request *request, int6
 }
 
 /* The answer to COMMIT: anything but the tag and an idle session leaves it open what happened. */
-static tn_status judge_commit(tn_driver_conn *conn, const PGresult *result, tn_error *err)
+tn_status pg_judge_commit(tn_driver_conn *conn, const PGresult *result, tn_error *err)
 {
     const char *tag = result ? PQcmdStatus((PGresult *)(uintptr_t)result) : "";
 
@@ -79,7 +79,7 @@ static tn_status commit(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err
     conn->committing = true;
     status = pg_command(conn, "COMMIT", TN_PHASE_COMMIT, deadline_ns, &result, err);
     if (status == TN_OK)
-        status = judge_commit(conn, result, err);
+        status = pg_judge_commit(conn, result, err);
     PQclear(result);
     conn->committing = false;
     return status;

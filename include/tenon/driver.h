@@ -377,10 +377,13 @@ typedef struct tn_batch_work {
     tn_status (*bind)(void *arg, size_t index, const tn_value **ret, size_t *ret_count);
     /* Rows of one, as fetch() gives them (size is set by the driver); they live during the call. */
     void (*answer)(void *arg, size_t index, const tn_batch *rows);
+    /* Its rows cannot be read any further, and error says why: it ran all the same, and answer()
+     * follows when it has ended well. */
+    void (*unreadable)(void *arg, size_t index, tn_status status);
     /* It failed: error is filled, status is what that gave, or TN_DRIVER_STALE as of execute().
      * Told in order. Those behind it that were not run are not told of. */
     void (*fail)(void *arg, size_t index, tn_status status);
-    tn_error *error; /* for fail() */
+    tn_error *error; /* for these two */
     /* minor 2 ends here */
 } tn_batch_work;
 

@@ -209,7 +209,7 @@ static void layout_of_tn_txn_ops(void **state)
 static void layout_of_tn_batch_work(void **state)
 {
     (void)state;
-    SIZE(tn_batch_work, 72);
+    SIZE(tn_batch_work, 80);
     AT(tn_batch_work, size, 0);
     AT(tn_batch_work, stmts, 8);
     AT(tn_batch_work, count, 16);
@@ -217,8 +217,9 @@ static void layout_of_tn_batch_work(void **state)
     AT(tn_batch_work, arg, 32);
     AT(tn_batch_work, bind, 40);
     AT(tn_batch_work, answer, 48);
-    AT(tn_batch_work, fail, 56);
-    AT(tn_batch_work, error, 64);
+    AT(tn_batch_work, unreadable, 56);
+    AT(tn_batch_work, fail, 64);
+    AT(tn_batch_work, error, 72);
     IS(TN_BATCH_EACH, 1);
     IS(TN_BATCH_COMMIT, 2);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/fault around a driver that has what is optional: identify and outcome, bulk, notify, catalog.
- * They are passed on with the inner driver's own handles, and not on a lost connection.
+ * core/fault around a driver that has what is optional: identify and outcome, bulk, notify,
+ * catalog. They are passed on with the inner driver's own handles, and not on a lost connection.
  */
 #include <setjmp.h>
 #include <stdarg.h>
