@@ -18,6 +18,7 @@
 
 enum {
     PARAMS_MAX = 65535,
+    COMMIT_GRACE_MS = 2000,
     ATTEMPTS = 3 /* tables may be altered again and again meanwhile */
 };
 
@@ -378,13 +379,18 @@ SELDOM static void judge_rest(pass *p, const tn_error *err)
         watch_end(p, item_at(p, p->told), err);
 }
 
-/* After run(): the connection is made good again, which may tell of more answers. */
+/* After run(): the connection is made good again, which may tell of more answers. With COMMIT on
+ * its way more time is taken for that: a server that goes on alone may commit, and nobody knows. */
 SELDOM static void settle(pass *p, tn_error *err)
 {
+    int64_t grace = tn__db_grace_ms(p->db, p->deadline_ns);
+
+    if ((p->flags & TN_BATCH_COMMIT) && !p->stopped && grace < COMMIT_GRACE_MS)
+        grace = COMMIT_GRACE_MS;
     if (err->status == TN_CANCELLED && !tn__host_cancelled(&p->conn->host))
         err->status = TN_TIMEOUT;
     p->why = err->status;
-    tn__conn_settle(p->conn, tn__db_grace_ms(p->db, p->deadline_ns), err);
+    tn__conn_settle(p->conn, grace, err);
 }
 
 /* COMMIT left with the last statement, or never did. */

@@ -553,7 +553,8 @@ static tn_status conclude(tn_driver_conn *conn, tn_error *err)
     tn_status status = TN_OK;
 
     conn->committing = commits;
-    if (PQresultStatus(batch->conclusion) == PGRES_FATAL_ERROR && !batch->failed)
+    if (batch->conclusion && PQresultStatus(batch->conclusion) == PGRES_FATAL_ERROR &&
+        !batch->failed)
         status = pg_fail_result(conn, batch->conclusion,
                                 commits ? TN_PHASE_COMMIT : TN_PHASE_EXECUTE, err);
     else if (commits)

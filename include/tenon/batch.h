@@ -98,7 +98,8 @@ TN_API void tn_batch_reset(tn_batch_t *batch);
  * All together, the first failure ends it: those behind it are not run (TN_ABORTED), and what had
  * gone well is rolled back with a transaction of the batch's own; in an open transaction it is the
  * application that rolls back. COMMIT is judged as tn_commit() does: TN_OUTCOME_UNKNOWN, 08007,
- * when it was sent, no answer came, and the server could not be asked. TN_LOST with the outcome
+ * when it was sent, no answer came, and the server could not be asked; where the deadline passes
+ * while it is on its way, up to two seconds more are taken to find out. TN_LOST with the outcome
  * applied: the server says that it was committed, but answers of statements were lost.
  *
  * Targets: those of statements that went well were written, whatever became of others. The rows
