@@ -246,6 +246,8 @@ static bool copy_into(tn_batch_t *batch, const tn_intolist *into, tn__batch_item
     if (!copy)
         return false;
     memcpy(copy, into->items, into->count * sizeof(*copy));
+    for (size_t i = 0; i < into->count; i++)
+        item->owns |= into->items[i].kind == TN_TARGET_CHARP;
     item->into = copy;
     item->n_into = (uint32_t)into->count;
     return true;

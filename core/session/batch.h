@@ -35,6 +35,7 @@ typedef struct tn__batch_item {
     uint32_t text;
     uint32_t n_args, n_into;
     bool keeps; /* rows are kept for tn_batch_rows() */
+    bool owns;  /* a target gets memory of its own */
     const tn_arg *args;
     const tn_target *into;
     /* what became of it */

@@ -169,7 +169,9 @@ static void ended(pass *p, size_t index, const tn_stmt_info *info, const tn_batc
 
     item->state = TN__BATCH_DONE;
     item->counted = rows->affected;
-    item->affected = tn__affected_by(rows, info->flags & TN_STMT_ROWS);
+    bool selects = (info->flags & TN_STMT_ROWS) && rows->tag && rows->tag[0] == 'S';
+    if (!selects)
+        item->affected = tn__affected_by(rows, info->flags & TN_STMT_ROWS);
     if (item->keeps && rows->tag)
         item->tag = tn__arena_copy(&batch->notes, rows->tag, strlen(rows->tag));
     p->watch.affected = rows->affected;
@@ -445,7 +447,8 @@ static tn_status run_once(pass *p, tn_error *err)
 
 static void forget_answer(tn__batch_item *item)
 {
-    tn__batch_untake(item);
+    if (item->owns)
+        tn__batch_untake(item);
     item->state = TN__BATCH_UNTOLD;
     item->outcome = TN_OUTCOME_NOT_APPLIED;
     item->stale = false;

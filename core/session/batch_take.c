@@ -11,7 +11,10 @@
 #include "session/batch.h"
 #include "session/scan.h"
 
-enum { TARGETS_ON_STACK = 64 };
+enum { TARGETS_ON_STACK = 64, PLAIN_COLUMNS = 16 };
+
+/* Apart: what needs much room, and what no answer that is taken needs. */
+#define SELDOM __attribute__((noinline))
 
 void tn__batch_refuse(tn_batch_t *batch, tn__batch_item *item, tn_status status, tn_error *err)
 {
@@ -24,10 +27,8 @@ void tn__batch_refuse(tn_batch_t *batch, tn__batch_item *item, tn_status status,
     tn__batch_note(batch, item, status, err);
 }
 
-/* Apart: an error is large, and no answer that is taken needs it. */
-__attribute__((cold, noinline)) static void refuse_as(tn_batch_t *batch, tn__batch_item *item,
-                                                      tn_status status, const char *sqlstate,
-                                                      const char *what)
+SELDOM static void refuse_as(tn_batch_t *batch, tn__batch_item *item, tn_status status,
+                             const char *sqlstate, const char *what)
 {
     tn_error err;
 
@@ -94,10 +95,61 @@ static tn_status convert(tn_batch_t *batch, const tn_value *value, const tn_targ
     return tn__scan_convert(&copy, target, place, &batch->notes, ret, err);
 }
 
+/* Most columns are read into the very C type that they are of. A text that is to be viewed is
+ * copied: false where that fails, or where it is not so. */
+static inline bool same(tn_batch_t *batch, const tn_value *value, const tn_target *target,
+                        tn_value *ret)
+{
+    *ret = *value;
+    if (value->type != target->kind)
+        return false;
+    switch (target->kind) {
+    case TN_TYPE_INT32:
+    case TN_TYPE_INT64:
+    case TN_TYPE_FLOAT8:
+    case TN_TYPE_TIMESTAMPTZ:
+    case TN_TYPE_UUID: return true;
+    case TN_TYPE_TEXT:
+        ret->as.ptr = tn__arena_copy(&batch->notes, value->as.ptr, value->len);
+        return ret->as.ptr != NULL;
+    default: return false;
+    }
+}
+
+static inline void store_same(const tn_value *value, const tn_target *target)
+{
+    switch (target->kind) {
+    case TN_TYPE_INT32: *(int32_t *)target->value = (int32_t)value->as.i; break;
+    case TN_TYPE_INT64: memcpy(target->value, &value->as.i, sizeof(int64_t)); break;
+    case TN_TYPE_FLOAT8: *(double *)target->value = value->as.f; break;
+    case TN_TYPE_TIMESTAMPTZ: ((tn_time *)target->value)->us = value->as.i; break;
+    case TN_TYPE_UUID: *(tn_uuid *)target->value = *value->as.uuid; break;
+    default: *(tn_str *)target->value = (tn_str){value->as.ptr, value->len}; break;
+    }
+    if (target->has)
+        *target->has = true;
+}
+
+/* false: nothing was stored, it is to be converted. */
+static bool store_plain(tn_batch_t *batch, const tn__batch_item *item, size_t columns,
+                        const tn_value *row)
+{
+    tn_value values[PLAIN_COLUMNS];
+
+    if (columns != item->n_into || columns > PLAIN_COLUMNS)
+        return false;
+    for (size_t i = 0; i < columns; i++)
+        if (!same(batch, &row[i], &item->into[i], &values[i]))
+            return false;
+    for (size_t i = 0; i < columns; i++)
+        store_same(&values[i], &item->into[i]);
+    return true;
+}
+
 /* All columns are converted before the first is stored, so that targets stay untouched on failure.
  */
-static void store(tn_batch_t *batch, tn__batch_item *item, const tn_stmt_info *info,
-                  const tn_value *row)
+SELDOM static void store_converted(tn_batch_t *batch, tn__batch_item *item,
+                                   const tn_stmt_info *info, const tn_value *row)
 {
     tn__scanned on_stack[TARGETS_ON_STACK], *scanned = on_stack;
     size_t count = item->n_into, done = 0;
@@ -122,6 +174,13 @@ static void store(tn_batch_t *batch, tn__batch_item *item, const tn_stmt_info *i
             tn__scan_discard(&scanned[i], &item->into[i]);
     if (status != TN_OK)
         tn__batch_refuse(batch, item, err.status, &err);
+}
+
+static void store(tn_batch_t *batch, tn__batch_item *item, const tn_stmt_info *info,
+                  const tn_value *row)
+{
+    if (!store_plain(batch, item, info->n_columns, row))
+        store_converted(batch, item, info, row);
 }
 
 /* Of an answer that comes in pieces the row waits until it is known to be the only one. */
