@@ -23,21 +23,21 @@ enum {
 
 struct pg_batch {
     tn_batch_work work;
-    bool active;            /* run() has begun and not everything was read */
-    bool each;              /* a pipeline's end behind every statement */
-    bool stopped;           /* no further statement is sent */
-    bool failed;            /* one failed, and takes those behind it along */
-    bool bad;               /* the next to be sent cannot be; those before it come first */
-    bool closed;            /* everything was sent */
-    bool blocked;           /* libpq could not get rid of everything */
-    bool question, commit;  /* were sent, their answers have not ended */
-    bool commits;           /* COMMIT was sent */
-    bool told;              /* the statement that is read has failed */
-    bool changes;           /* one of them changes the session */
-    bool wrote;             /* one of them has given the transaction a number */
-    size_t sent, answered;  /* of the statements */
-    size_t unflushed;       /* bytes, about */
-    const tn_value *params; /* of the bad one */
+    bool active;                  /* run() has begun and not everything was read */
+    bool each;                    /* a pipeline's end behind every statement */
+    bool stopped;                 /* no further statement is sent */
+    bool failed;                  /* one failed, and takes those behind it along */
+    bool bad;                     /* the next to be sent cannot be; those before it come first */
+    bool closed;                  /* everything was sent */
+    bool blocked;                 /* libpq could not get rid of everything */
+    bool begin, question, commit; /* were sent, their answers have not ended */
+    bool commits;                 /* COMMIT was sent */
+    bool told;                    /* the statement that is read has failed */
+    bool changes;                 /* one of them changes the session */
+    bool wrote;                   /* one of them has given the transaction a number */
+    size_t sent, answered;        /* of the statements */
+    size_t unflushed;             /* bytes, about */
+    const tn_value *params;       /* of the bad one */
     size_t n_params;
     PGresult *held;       /* the answer of a statement that is not known to have been committed */
     PGresult *conclusion; /* the answer to COMMIT */
@@ -143,7 +143,7 @@ static bool hand_over(tn_driver_conn *conn, int first, int count, const tn_batch
 
     if (reader->arena.used)
         tn__arena_reset(&reader->arena);
-    tn_status status = pg_cursor_room(reader, (size_t)count, batch->work.error);
+    tn_status status = pg_cursor_room(reader, (size_t)count - 1, batch->work.error);
     for (int i = 0; i < count && status == TN_OK; i++)
         status = pg_cursor_decode(reader, first + i, &reader->arena,
                                   reader->values + (size_t)i * reader->stmt->info.n_columns,
@@ -273,12 +273,32 @@ static void take_number(tn_driver_conn *conn, PGresult *result)
     PQclear(result);
 }
 
+/* A transaction that was not begun takes everything along, and is no statement's failure. */
+static tn_status take_begin(tn_driver_conn *conn, PGresult *result, tn_error *err)
+{
+    pg_batch *batch = conn->batch;
+    tn_status status = TN_OK;
+
+    pg_judge(conn, result);
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
+        conn->begin_refused = batch->stopped = batch->failed = true;
+        take_conclusion(conn, result);
+        return TN_OK;
+    }
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        status = confused(conn, err, "BEGIN was answered by something else");
+    PQclear(result);
+    return status;
+}
+
 /* The end of one command of the pipeline. */
 static tn_status take_end(tn_driver_conn *conn, tn_error *err)
 {
     pg_batch *batch = conn->batch;
 
-    if (batch->answered < batch->sent) {
+    if (batch->begin) {
+        batch->begin = false;
+    } else if (batch->answered < batch->sent) {
         if (!batch->each)
             next_statement(batch);
     } else if (batch->question) {
@@ -321,6 +341,8 @@ static tn_status take(tn_driver_conn *conn, PGresult *result, tn_error *err)
         PQclear(result);
         return take_sync(conn, err);
     }
+    if (batch->begin)
+        return take_begin(conn, result, err);
     if (batch->answered < batch->sent)
         return take_answer(conn, result, err);
     if (batch->question)
@@ -334,7 +356,8 @@ static bool expects(const tn_driver_conn *conn)
 {
     const pg_batch *batch = conn->batch;
 
-    return batch->answered < batch->sent || batch->question || batch->commit || conn->syncs;
+    return batch->begin || batch->answered < batch->sent || batch->question || batch->commit ||
+           conn->syncs;
 }
 
 /* libpq's own word for a connection that has ended, or nothing. */
@@ -410,6 +433,16 @@ static int queue_statement(tn_driver_stmt *stmt, size_t n)
                              e->formats, format);
 }
 
+/* One that is due goes ahead of the first statement. */
+static int queue_begin(tn_driver_conn *conn)
+{
+    if (!PQsendQueryParams(conn->pg, conn->begin, 0, NULL, NULL, NULL, NULL, 0))
+        return 0;
+    conn->begin = NULL;
+    conn->batch->begin = true;
+    return 1;
+}
+
 /* What it does to the session and to its transaction. */
 static void note_statement(tn_driver_conn *conn, const tn_driver_stmt *stmt, size_t n)
 {
@@ -453,7 +486,7 @@ static tn_status send_statement(tn_driver_conn *conn, tn_error *err)
         batch->n_params = status == TN_OK ? batch->n_params : SIZE_MAX;
         return TN_OK;
     }
-    if (!queue_statement(stmt, batch->n_params))
+    if ((conn->begin && !queue_begin(conn)) || !queue_statement(stmt, batch->n_params))
         return not_queued(conn, err);
     note_statement(conn, stmt, batch->n_params);
     batch->sent++;
@@ -549,17 +582,18 @@ static tn_status send_some(tn_driver_conn *conn, tn_error *err)
 static tn_status conclude(tn_driver_conn *conn, tn_error *err)
 {
     const pg_batch *batch = conn->batch;
+    PGresult *conclusion = batch->conclusion;
     bool commits = batch->commits && !batch->failed;
     tn_status status = TN_OK;
 
     conn->committing = commits;
-    if (batch->conclusion && PQresultStatus(batch->conclusion) == PGRES_FATAL_ERROR &&
-        !batch->failed)
-        status = pg_fail_result(conn, batch->conclusion,
-                                commits ? TN_PHASE_COMMIT : TN_PHASE_EXECUTE, err);
+    if (conclusion && PQresultStatus(conclusion) == PGRES_FATAL_ERROR &&
+        (!batch->failed || conn->begin_refused))
+        status = pg_fail_result(conn, conclusion, commits ? TN_PHASE_COMMIT : TN_PHASE_EXECUTE,
+                                err);
     else if (commits)
-        status = pg_judge_commit(conn, batch->conclusion, err);
-    else if (!batch->each && PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
+        status = pg_judge_commit(conn, conclusion ? PQcmdStatus(conclusion) : "", err);
+    else if (!batch->each && pg_txn(conn) == PQTRANS_IDLE)
         status = confused(conn, err,
                           "the transaction is gone behind statements that did not end it");
     conn->committing = false;
@@ -675,6 +709,12 @@ static tn_status run(tn_driver_conn *conn, const tn_batch_work *work, int64_t de
     /* One that is known to be dead before COMMIT leaves has certainly not committed. */
     if ((work->flags & TN_BATCH_COMMIT) && !pg_alive(conn))
         return pg_fail_lost(conn, TN_PHASE_COMMIT, err);
+    /* What was read of the direct path's is completed before libpq reads. */
+    if (conn->direct.start != conn->direct.end)
+        status = pg_direct_yield(conn, deadline_ns, err);
+    if (status != TN_OK)
+        return status;
+    conn->direct.status = 0;
     if (!PQenterPipelineMode(conn->pg))
         return pg_fail_protocol(conn, TN_PHASE_EXECUTE, err, "a pipeline could not be begun");
     start(conn, batch, work);
