@@ -572,7 +572,7 @@ tn_status pg_cursor_decode(tn_driver_cursor *cursor, int row, tn__arena *arena, 
 
 tn_status pg_cursor_room(tn_driver_cursor *cursor, size_t rows, tn_error *err)
 {
-    size_t columns = cursor->stmt->info.n_columns, needed = rows * columns;
+    size_t columns = cursor->stmt->info.n_columns, needed = (rows + 1) * columns;
 
     if (needed <= cursor->capacity)
         return TN_OK;
