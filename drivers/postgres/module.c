@@ -70,5 +70,6 @@ TN_DRIVER_EXPORT const tn_module tn_driver_module = {
     .stmt = &stmt_ops,
     .cursor = &cursor_ops,
     .txn = &pg_txn_ops,
+    .catalog = &pg_catalog_ops,
     .client = client,
 };
