@@ -23,7 +23,7 @@ static bool is_applied(const tn_migrate_entry *e)
 static const char *remark(const tn_migrate_entry *e)
 {
     if (!e->migration)
-        return "no file";
+        return e->squashed ? "squashed" : "no file";
     if (e->edited && is_applied(e))
         return "file edited";
     if (e->out_of_order)

@@ -66,6 +66,8 @@ typedef enum tool_option_id {
     TOOL_OPT_NO_RUN,
     TOOL_OPT_STRICT,
     TOOL_OPT_EVENTS,
+    TOOL_OPT_FORCE,
+    TOOL_OPT_REPLACE,
     TOOL_OPT_NAME,
     TOOL_OPT_APPLIED,
     TOOL_OPT_ROLLED_BACK,

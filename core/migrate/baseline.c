@@ -123,7 +123,7 @@ static tn_status run(baseline *b, const char *from, tn_error *err)
     if (status == TN_OK)
         status = check_files(b, err);
     if (status == TN_OK)
-        tn__run_look_at_schema(&b->run);
+        tn__run_watch_schema(&b->run);
     return status == TN_OK ? record_all(b, err) : status;
 }
 

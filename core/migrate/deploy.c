@@ -86,7 +86,7 @@ static tn_status check(tn__migration_run *run, tn_error *err)
     if (status == TN_OK)
         status = inspect(run, err);
     if (status == TN_OK && run->database.total > run->database.done)
-        tn__run_look_at_schema(run);
+        tn__run_watch_schema(run);
     return status;
 }
 
@@ -153,7 +153,7 @@ tn_status tn_migrate_deploy(tn_db *client, const tn_migrations *migrations,
     if (status != TN_OK)
         return status;
     status = apply_all(&run, err);
-    if (status == TN_OK && run.database.done > 0)
+    if (run.database.done > 0 && status != TN_LOST)
         tn__run_remember_schema(&run);
     tn__run_result(&run, began, &result);
     result.already -= result.applied < result.already ? result.applied : result.already;

@@ -132,7 +132,7 @@ static tn_status undo_all(tn__migration_run *run, tn_error *err)
     const tn_migrate_entry *e;
 
     if (status == TN_OK && next_entry(run))
-        tn__run_look_at_schema(run);
+        tn__run_watch_schema(run);
 
     while (status == TN_OK && (e = next_entry(run))) {
         bool changed = false;
@@ -154,7 +154,7 @@ tn_status tn_migrate_down(tn_db *client, const tn_migrations *migrations,
     if (status != TN_OK)
         return status;
     status = undo_all(&run, err);
-    if (status == TN_OK && run.database.done > 0)
+    if (run.database.done > 0 && status != TN_LOST)
         tn__run_remember_schema(&run);
     tn__run_result(&run, began, ret_result);
     return tn__run_close(&run, status);

@@ -7,7 +7,7 @@
 #include <tenon/migrate_check.h>
 
 #include "base/str.h"
-#include "migrate/newest.h"
+#include "migrate/run.h"
 #include "migrate/snapshot.h"
 
 enum { SERVER_ASK_MS = 5000 };
@@ -15,7 +15,7 @@ enum { SERVER_ASK_MS = 5000 };
 struct tn_drift {
     tn__snapshot *snapshot;
     tn_drift_state state;
-    char version[32];
+    char version[TN__SNAPSHOT_VERSION];
     char reason[256];
 };
 
@@ -45,16 +45,18 @@ static void set_reason(tn_drift *d, tn_db *session)
                  recorded, health.server);
 }
 
-static tn_status check(tn_db *session, const char *history, tn_drift *d, tn_error *err)
+static tn_status check(tn__database *database, tn_drift *d, tn_error *err)
 {
-    tn_status status = tn__snapshot_take(session, history, d->version, &d->snapshot, err);
+    tn_status status = tn__newest_version(database, d->version, err);
 
+    if (status == TN_OK)
+        status = tn__snapshot_take(database, &d->snapshot, err);
     if (status != TN_OK)
         return status;
     d->state = !d->snapshot->expected              ? TN_DRIFT_UNKNOWN
                : tn__snapshot_drifted(d->snapshot) ? TN_DRIFT_FOUND
                                                    : TN_DRIFT_NONE;
-    set_reason(d, session);
+    set_reason(d, database->session);
     return TN_OK;
 }
 
@@ -62,16 +64,15 @@ tn_status tn_drift_check(tn_db *client, const tn_migrate_options *options, tn_dr
                          tn_error *err)
 {
     tn_drift *d = calloc(1, sizeof(*d));
-    tn_db *session = NULL;
+    tn__database database;
 
     if (!d)
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
-    tn_status status = tn__newest_version(client, options, d->version, err);
-    if (status == TN_OK)
-        status = tn_acquire(client, &session, err);
-    if (status == TN_OK)
-        status = check(session, tn__history_name(options), d, err);
-    tn_release(session);
+    tn_status status = tn__database_open(&database, client, options, err);
+    if (status == TN_OK) {
+        status = check(&database, d, err);
+        tn__database_close(&database);
+    }
     if (status != TN_OK) {
         tn_drift_free(d);
         return status;
@@ -115,18 +116,11 @@ void tn_drift_free(tn_drift *drift)
 
 tn_status tn_drift_accept(tn_db *client, const tn_migrate_options *options, tn_error *err)
 {
-    tn__snapshot *snapshot = NULL;
-    tn_db *session = NULL;
-    char version[32];
+    tn__migration_run run;
 
-    tn_status status = tn__newest_version(client, options, version, err);
-    if (status == TN_OK)
-        status = tn_acquire(client, &session, err);
-    if (status == TN_OK)
-        status = tn__snapshot_take(session, tn__history_name(options), version, &snapshot, err);
-    if (status == TN_OK)
-        status = tn__snapshot_accept(session, snapshot, version, err);
-    tn__snapshot_free(snapshot);
-    tn_release(session);
-    return status;
+    tn_status status = tn__run_open(&run, client, NULL, options, err);
+    if (status != TN_OK)
+        return status;
+    status = tn__snapshot_save(&run.database, NULL, err);
+    return tn__run_close(&run, status);
 }

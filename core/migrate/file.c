@@ -121,6 +121,21 @@ static tn_status skip(parser *p, tn_str line, tn_str rest)
     return p->ret->reason ? TN_OK : tn_error_set(p->err, TN_NOMEM, NULL, "out of memory");
 }
 
+/* -- migrate:squash from:20260101000000 */
+static tn_status squash(parser *p, tn_str line, tn_str rest)
+{
+    rest = tn__str_trim(rest);
+    bool good = tn__str_starts(rest, TN__STR("from:")) && rest.len > 5;
+
+    for (size_t i = 5; good && i < rest.len; i++)
+        good = rest.ptr[i] >= '0' && rest.ptr[i] <= '9';
+    if (!good)
+        return tn__file_error(p->problem, p->err, p->path, p->text, line.ptr,
+                              "migrate:squash wants from:VERSION, the first that it stands for");
+    p->ret->squashes = tn__arena_copy(p->arena, rest.ptr + 5, rest.len - 5);
+    return p->ret->squashes ? TN_OK : tn_error_set(p->err, TN_NOMEM, NULL, "out of memory");
+}
+
 static tn_status begin_block(parser *p, tn_str line, tn_str rest, block *ret)
 {
     tn_str word = first_word(&rest);
@@ -131,8 +146,11 @@ static tn_status begin_block(parser *p, tn_str line, tn_str rest, block *ret)
         return open_block(p, false, rest, ret);
     if (tn_str_equal(word, TN__STR("skip")))
         return skip(p, line, rest);
+    if (tn_str_equal(word, TN__STR("squash")))
+        return squash(p, line, rest);
     return tn__file_error(p->problem, p->err, p->path, p->text, word.ptr,
-                          "\"migrate:%.*s\": not one of migrate:up, migrate:down, migrate:skip",
+                          "\"migrate:%.*s\": not one of migrate:up, migrate:down, migrate:skip, "
+                          "migrate:squash",
                           (int)word.len, word.ptr);
 }
 

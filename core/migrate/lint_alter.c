@@ -123,6 +123,7 @@ static void validate(action *a, size_t i)
 static void look_at_action(action *a)
 {
     size_t i = a->from;
+    bool strongest = true; /* the lock that hinders readers, too */
 
     if (tn__take_words(a->t, &i, "validate constraint")) {
         validate(a, i);
@@ -134,6 +135,7 @@ static void look_at_action(action *a)
     } else if (tn__take_words(a->t, &i, "set schema")) {
         tn__lint_tell(a->lint, TN__RULE_RENAME, a->from, "%s goes into another schema", a->table);
     } else if (tn__take_words(a->t, &i, "add")) {
+        strongest = !has(a, "foreign key");
         if (!add_constraint(a, i)) {
             (void)tn__take_words(a->t, &i, "column");
             add_column(a, i);
@@ -148,7 +150,8 @@ static void look_at_action(action *a)
                has(a, "set access method")) {
         tn__lint_tell(a->lint, TN__RULE_WHOLE_TABLE, a->from, "%s is written anew", a->table);
     }
-    tn__lint_locks(a->lint, a->table, a->from);
+    if (strongest)
+        tn__lint_locks(a->lint, a->table, a->from);
 }
 
 void tn__lint_alter_table(tn__lint *lint)

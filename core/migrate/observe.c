@@ -60,7 +60,7 @@ static tn_status read_relations(tn__observer *o, int64_t count, tn_error *err)
 
     o->relations = tn__arena_array(o->arena, (size_t)count + 1, sizeof(*o->relations));
     while (o->relations && (int64_t)o->n < count && tn_next(rows))
-        if (tn_scan(rows, &oid, &file))
+        if (tn_scan(rows, &oid, &file) == TN_OK)
             o->relations[o->n++] = (tn__relation){.oid = oid, .file = file};
     tn_status status = tn_close(rows, err);
     return status == TN_OK && !o->relations ? tn_error_set(err, TN_NOMEM, NULL, "out of memory")
@@ -90,11 +90,14 @@ static bool take(tn__observer *o, tn_rows *rows, tn_plan_lock *ret)
     tn_str table, mode;
     size_t which;
 
-    if (!tn_scan(rows, &oid, &table, &mode, &file, &estimate, &size) || !find_mode(mode, &which))
+    if (tn_scan(rows, &oid, &table, &mode, &file, &estimate, &size) != TN_OK ||
+        !find_mode(mode, &which))
         return false;
     tn__relation *relation = find(o, oid);
     if (!relation)
         return false;
+    if (relation->modes >> which > 1) /* a stronger one was told */
+        relation->modes |= 1u << which;
     bool rewritten = relation->file != file && which == sizeof(modes) / sizeof(modes[0]) - 1;
     if (!rewritten && (relation->modes & 1u << which))
         return false;
@@ -117,7 +120,9 @@ tn_status tn__observe(tn__observer *observer, tn_plan_lock **ret, size_t *ret_n,
         " c.reltuples::int8, pg_catalog.pg_table_size(c.oid) from pg_catalog.pg_locks l"
         " join pg_catalog.pg_class c on c.oid = l.relation where l.locktype = 'relation'"
         " and l.pid = pg_catalog.pg_backend_pid() and l.granted and c.relkind in ('r', 'p', 'm')"
-        " and c.oid >= 16384 order by 2, 3";
+        " and c.oid >= 16384 order by c.oid, case l.mode when 'AccessExclusiveLock' then 0"
+        " when 'ExclusiveLock' then 1 when 'ShareRowExclusiveLock' then 2 when 'ShareLock' then 3"
+        " else 4 end";
     tn_plan_lock found[LOCKS_MAX];
     size_t n = 0;
 

@@ -1,70 +1,45 @@
 /* SPDX-License-Identifier: MIT */
-/* The schema that a run leaves, for drift to be seen against. */
-#include <string.h>
-
-#include "base/str.h"
-#include "migrate/problem.h"
+/*
+ * Drift, as runs see it: told before the first change, and not swallowed by what is recorded after
+ * the last one. Neither is worth failing for: what could not be recorded is unknown to `verify`
+ * until the next run.
+ */
 #include "migrate/run.h"
 #include "migrate/snapshot.h"
 
-enum { ATTEMPTS = 5 };
-
-static void newest(const tn__migration_run *run, char *buf, size_t size)
+void tn__run_watch_schema(tn__migration_run *run)
 {
-    buf[0] = '\0';
-    for (size_t i = 0; i < run->status.count; i++) {
-        const tn_migrate_entry *e = &run->status.entries[i];
-        if (e->state == TN_MIGRATE_APPLIED || e->state == TN_MIGRATE_BASELINE)
-            tn__copy_text(buf, size, tn_str_from(e->version));
-    }
-}
-
-void tn__run_look_at_schema(tn__migration_run *run)
-{
-    char version[32];
+    tn_error err = TN_ERROR_INIT;
 
     if (run->before)
         return;
-    newest(run, version, sizeof(version));
-    if (tn__snapshot_take(run->database.session, run->database.table, version, &run->before,
-                          NULL) != TN_OK)
-        run->before = NULL;
+    tn_status status = tn__snapshot_take(&run->database, &run->before, &err);
+    if (status == TN_UNSUPPORTED)
+        return;
+    if (status != TN_OK)
+        tn__database_note(&run->database, TN_MIGRATE_EVENT_NOTE, NULL,
+                          "whether the schema was changed by hand is not known: %s", err.message);
+    else if (tn__snapshot_drifted(run->before))
+        tn__database_note(&run->database, TN_MIGRATE_EVENT_NOTE, NULL,
+                          "the schema is not what the migrations left: tenon migrate verify shows "
+                          "what differs");
 }
 
-static tn_status save(tn__migration_run *run, const char *version, tn_error *err)
-{
-    char hash[TN_SCHEMA_FINGERPRINT];
-
-    tn_status status = tn__snapshot_save(run->database.session, run->before, version, hash, err);
-    if (status == TN_OK && version[0])
-        status = tn__history_set_schema(&run->database, version, hash, err);
-    return status;
-}
-
-/* Where the run has no lock of its own, another one may have gone on meanwhile: what is kept must
- * be of the newest. */
 void tn__run_remember_schema(tn__migration_run *run)
 {
-    char version[32], now[32] = "";
     tn_error err = TN_ERROR_INIT;
-    tn_status status = run->before ? tn__run_read(run, &err) : TN_OK;
 
     if (!run->before)
         return;
-    newest(run, version, sizeof(version));
-    for (int i = 0; status == TN_OK && i < ATTEMPTS; i++) {
-        status = save(run, version, &err);
-        if (status != TN_OK || run->database.exclusive)
-            break;
-        status = tn__run_read(run, &err);
-        newest(run, now, sizeof(now));
-        if (strcmp(version, now) == 0)
-            break;
-        memcpy(version, now, sizeof(version));
-    }
-    if (status != TN_OK && status != TN_UNSUPPORTED)
+    if (tn__snapshot_save(&run->database, run->before, &err) != TN_OK)
         tn__database_note(&run->database, TN_MIGRATE_EVENT_NOTE, NULL,
-                          "the schema was not recorded (%s): tenon migrate verify cannot see drift "
-                          "until the next deploy",
+                          "the schema could not be recorded, so that drift cannot be seen: %s",
                           err.message);
+    tn__run_forget_schema(run);
+}
+
+void tn__run_forget_schema(tn__migration_run *run)
+{
+    tn__snapshot_free(run->before);
+    run->before = NULL;
 }

@@ -7,7 +7,6 @@
 #include "base/str.h"
 #include "migrate/lock.h"
 #include "migrate/problem.h"
-#include "migrate/snapshot.h"
 
 enum { BYTES_MAX = 1 << 30 };
 
@@ -45,7 +44,7 @@ tn_status tn__run_close(tn__migration_run *run, tn_status status)
     if (status != TN_OK && problem->fault == TN_MIGRATE_NO_FAULT)
         problem->fault = status == TN_LOST || status == TN_UNAVAILABLE ? TN_MIGRATE_NO_DATABASE
                                                                        : TN_MIGRATE_SQL;
-    tn__snapshot_free(run->before);
+    tn__run_forget_schema(run);
     tn__lock_release(&run->database);
     tn__database_close(&run->database);
     tn__arena_free(&run->status.arena);

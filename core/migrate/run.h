@@ -9,7 +9,7 @@ typedef struct tn__migration_run {
     tn__database database;
     tn_migrate_status status;
     const tn_migrations *migrations;
-    struct tn__snapshot *before; /* the schema before the first change; NULL: not looked at */
+    struct tn__snapshot *before; /* of the schema, before the first change; NULL: not taken */
 } tn__migration_run;
 
 /* Opens, takes the lock, reads the history. On failure nothing remains. */
@@ -23,10 +23,10 @@ tn_status tn__run_close(tn__migration_run *run, tn_status status);
 /* The newest that is applied into ret->version, and how many are. ret may be NULL. */
 void tn__run_result(tn__migration_run *run, int64_t began_ns, tn_migrate_result *ret);
 
-/* The schema before the first change, so that what drifted is told from what is migrated. */
-void tn__run_look_at_schema(tn__migration_run *run);
-/* What the schema is after a run is kept, with the newest version. What cannot be kept is told as a
- * note: the migrations are applied. */
+/* Before the first change: what the schema is and is meant to be. Drift is told by a note. */
+void tn__run_watch_schema(tn__migration_run *run);
+/* After the last one, also when one failed behind others: what the schema is meant to be now. */
 void tn__run_remember_schema(tn__migration_run *run);
+void tn__run_forget_schema(tn__migration_run *run);
 
 #endif

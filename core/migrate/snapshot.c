@@ -1,115 +1,138 @@
 /* SPDX-License-Identifier: MIT */
 #include "migrate/snapshot.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <tenon/health.h>
 #include <tenon/query.h>
-#include <tenon/txn.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 
-enum { STATEMENT_MAX = 4096, SERVER_ASK_MS = 5000 };
+enum { STATEMENT_MAX = 4096 };
 
-/* ---- the table ------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
-/* "<history>_schema" */
-static bool name_table(tn__snapshot *s, const char *history)
+typedef struct names {
+    char table[80];   /* without its schema, unquoted */
+    char quoted[340]; /* with it, quoted */
+} names;
+
+static tn_status name_table(const tn__database *database, names *ret, tn_error *err)
 {
-    char name[80], quoted[160];
+    char schema[160], table[160];
+    size_t len = tn__utf8_cut(database->table, strlen(database->table), 63 - strlen("_schema"));
 
-    size_t len = tn__utf8_cut(history, strlen(history), 63 - strlen("_schema"));
-    memcpy(name, history, len);
-    memcpy(name + len, "_schema", sizeof("_schema"));
-    if (tn_quote_identifier(tn_str_from(name), quoted, sizeof(quoted)) == 0)
-        return false;
-    s->name = strdup(name);
-    s->table = strdup(quoted);
-    return s->name && s->table;
+    snprintf(ret->table, sizeof(ret->table), "%.*s_schema", (int)len, database->table);
+    if (tn_quote_identifier(tn_str_from(database->schema), schema, sizeof(schema)) == 0 ||
+        tn_quote_identifier(tn_str_from(ret->table), table, sizeof(table)) == 0)
+        return tn_error_set(err, TN_CONFIG, NULL, "\"%s\" is not a table's name", database->name);
+    snprintf(ret->quoted, sizeof(ret->quoted), "%s.%s", schema, table);
+    return TN_OK;
 }
 
-static bool is_sqlite(const tn_db *db)
+static tn_status is_there(tn__database *database, const names *n, bool *ret, tn_error *err)
 {
-    return strstr(tn_db_driver(db), "sqlite") != NULL;
+    if (database->dialect == TN__SQLITE)
+        return tn_get(database->session,
+                      "select count(*) > 0 from sqlite_schema where type = 'table' and"
+                      " lower(name) = lower($1)",
+                      tn_args((const char *)n->table), tn_into(ret), err);
+    return tn_get(database->session, "select pg_catalog.to_regclass($1::text) is not null",
+                  tn_args((const char *)n->quoted), tn_into(ret), err);
 }
 
-static tn_status find_table(tn_db *db, tn__snapshot *s, tn_error *err)
-{
-    bool there = false;
-
-    tn_status status =
-        is_sqlite(db)
-            ? tn_get(db,
-                     "select count(*) > 0 from sqlite_schema where type = 'table' and name = $1",
-                     tn_args((const char *)s->name), tn_into(&there), err)
-            : tn_get(db, "select pg_catalog.to_regclass($1) is not null",
-                     tn_args((const char *)s->table), tn_into(&there), err);
-    s->exists = there;
-    return status;
-}
-
-/* Runs "before table after" without parameters or with what args say. */
-static tn_status run(tn_db *db, const char *before, const char *table, const char *after,
-                     const tn_arglist *args, tn_error *err)
+/* Text that names the table, made by us of quoted names. */
+static char *statement(const char *before, const char *table, const char *after, tn_error *err)
 {
     tn__buf sql;
 
     tn__buf_init(&sql, STATEMENT_MAX);
     tn__buf_printf(&sql, "%s%s%s", before, table, after);
-    TN__AUTO_STRING text = tn__buf_take(&sql);
+    char *text = tn__buf_take(&sql);
     if (!text)
-        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
-    return tn_exec(db, text, args, NULL, err);
+        (void)tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    return text;
+}
+
+static tn_status run(tn__database *database, const char *before, const char *table,
+                     const char *after, const tn_arglist *args, tn_error *err)
+{
+    TN__AUTO_STRING text = statement(before, table, after, err);
+
+    return text ? tn_exec(database->session, text, args, NULL, err) : TN_NOMEM;
+}
+
+tn_status tn__newest_version(tn__database *database, char ret[TN__SNAPSHOT_VERSION], tn_error *err)
+{
+    ret[0] = '\0';
+    if (database->fresh)
+        return TN_OK;
+    TN__AUTO_STRING text = statement(
+        "select version from ", database->history,
+        " where state in ('applied', 'baseline') order by length(ltrim(version, '0'))"
+        " desc, ltrim(version, '0') desc limit 1",
+        err);
+    if (!text)
+        return TN_NOMEM;
+    tn_error why = TN_ERROR_INIT;
+    tn_status status = tn_get(database->session, text, NULL,
+                              tn_into(tn_textbuf(ret, TN__SNAPSHOT_VERSION)), &why);
+    if (status == TN_NOT_FOUND)
+        return TN_OK;
+    if (status != TN_OK && err)
+        *err = why;
+    return status;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static tn_status take_row(tn__snapshot *s, tn_rows *rows, const char *version, tn_error *err)
+static tn_status take_row(tn__snapshot *s, tn_rows *rows, const char *newest, tn_error *err)
 {
-    tn_str recorded, server, text;
+    tn_str version, server, text;
 
-    if (!tn_next(rows))
+    if (!tn_next(rows) || tn_scan(rows, &version, &server, &text) != TN_OK)
         return tn_close(rows, err);
-    if (!tn_scan(rows, &recorded, &server, &text))
-        return tn_close(rows, err);
-    tn__copy_text(s->version, sizeof(s->version), recorded);
+    s->exists = true;
+    tn__copy_text(s->version, sizeof(s->version), version);
     tn__copy_text(s->server, sizeof(s->server), server);
     tn_status status = TN_OK;
-    if (strcmp(s->version, version) == 0)
+    if (strcmp(s->version, newest) == 0)
         status = tn_schema_parse(text, &s->expected, err);
     tn_status closed = tn_close(rows, status == TN_OK ? err : NULL);
     return status == TN_OK ? closed : status;
 }
 
-static tn_status read_expected(tn_db *db, tn__snapshot *s, const char *version, tn_error *err)
+static tn_status read_expected(tn__database *database, tn__snapshot *s, tn_error *err)
 {
-    tn__buf sql;
+    char newest[TN__SNAPSHOT_VERSION];
+    bool there = false;
+    names n;
 
-    tn__buf_init(&sql, STATEMENT_MAX);
-    tn__buf_printf(&sql, "select version, server, definition from %s where id = 1", s->table);
-    TN__AUTO_STRING text = tn__buf_take(&sql);
-    if (!text)
-        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
-    return take_row(s, tn_query(db, text, NULL), version, err);
+    tn_status status = name_table(database, &n, err);
+    if (status == TN_OK)
+        status = is_there(database, &n, &there, err);
+    if (status == TN_OK)
+        status = tn__newest_version(database, newest, err);
+    if (status != TN_OK || !there)
+        return status;
+    TN__AUTO_STRING text = statement("select version, server, definition from ", n.quoted,
+                                     " where id = 1", err);
+    return text ? take_row(s, tn_query(database->session, text, NULL), newest, err) : TN_NOMEM;
 }
 
-tn_status tn__snapshot_take(tn_db *session, const char *history, const char *version,
-                            tn__snapshot **ret, tn_error *err)
+tn_status tn__snapshot_take(tn__database *database, tn__snapshot **ret, tn_error *err)
 {
     tn__snapshot *s = calloc(1, sizeof(*s));
 
-    if (!s || !name_table(s, history)) {
-        tn__snapshot_free(s);
+    if (!s)
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
-    }
-    tn_status status = find_table(session, s, err);
-    if (status == TN_OK && s->exists)
-        status = read_expected(session, s, version, err);
+    tn_status status = read_expected(database, s, err);
     if (status == TN_OK)
-        status = tn_schema_read(session, NULL, &s->found, err);
+        status = tn_schema_read(database->session, NULL, &s->found, err);
     if (status != TN_OK) {
         tn__snapshot_free(s);
         return status;
@@ -130,76 +153,71 @@ void tn__snapshot_free(tn__snapshot *snapshot)
         return;
     tn_schema_free(snapshot->expected);
     tn_schema_free(snapshot->found);
-    free(snapshot->name);
-    free(snapshot->table);
     free(snapshot);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-typedef struct record {
-    const tn__snapshot *snapshot;
-    const tn_schema *schema;
-    const char *version;
-    const char *server;
-} record;
-
-static tn_status write_record(tn_db *tx, void *arg, tn_error *err)
+static tn_status write_row(tn__database *database, const names *n, const tn_schema *schema,
+                           const char *version, tn_error *err)
 {
-    const record *r = arg;
-    tn_status status = TN_OK;
+    tn_health health = tn_health_check(database->session, 0);
+    bool there = false;
 
-    if (!r->snapshot->exists)
-        status = run(tx, "create table if not exists ", r->snapshot->table,
+    tn_status status = is_there(database, n, &there, err);
+    if (status == TN_OK && !there)
+        status = run(database, "create table ", n->quoted,
                      " (id integer primary key, version text not null, fingerprint text not null,"
                      " server text not null, definition text not null)",
                      NULL, err);
     if (status == TN_OK)
-        status = run(tx, "delete from ", r->snapshot->table, "", NULL, err);
+        status = run(database, "delete from ", n->quoted, "", NULL, err);
     if (status != TN_OK)
         return status;
-    return run(
-        tx, "insert into ", r->snapshot->table,
-        " (id, version, fingerprint, server, definition) values (1, $1, $2, $3, $4)",
-        tn_args(r->version, tn_schema_fingerprint(r->schema), r->server, tn_schema_text(r->schema)),
-        err);
+    return run(database, "insert into ", n->quoted,
+               " (id, version, fingerprint, server, definition) values (1, $1, $2, $3, $4)",
+               tn_args(version, tn_schema_fingerprint(schema), (const char *)health.server,
+                       tn_schema_text(schema)),
+               err);
 }
 
-static tn_status save(tn_db *session, const tn__snapshot *before, const tn_schema *schema,
-                      const char *version, tn_error *err)
-{
-    tn_health health = tn_health_check(session, SERVER_ASK_MS);
-    record r = {before, schema, version, health.server};
-
-    return tn_transaction(session, NULL, write_record, &r, err);
-}
-
-static tn_status read_and_save(tn_db *session, const tn__snapshot *before, bool accept,
-                               const char *version, char *ret_hash, tn_error *err)
+/* Version and schema are read in the transaction that records them: they belong together. */
+static tn_status save(tn__database *database, const tn__snapshot *before, tn_error *err)
 {
     tn_schema *now = NULL, *merged = NULL;
-    bool merge = !accept && tn__snapshot_drifted(before);
+    char version[TN__SNAPSHOT_VERSION];
+    names n;
 
-    tn_status status = tn_schema_read(session, NULL, &now, err);
-    if (status == TN_OK && merge)
-        status = tn__snapshot_merge(before->expected, before->found, now, &merged, err);
+    tn_status status = name_table(database, &n, err);
     if (status == TN_OK)
-        status = save(session, before, merge ? merged : now, version, err);
-    if (status == TN_OK && ret_hash)
-        memcpy(ret_hash, tn_schema_fingerprint(merge ? merged : now), TN_SCHEMA_FINGERPRINT);
+        status = tn__newest_version(database, version, err);
+    if (status == TN_OK)
+        status = tn_schema_read(database->session, NULL, &now, err);
+    if (status == TN_OK && before && tn__snapshot_drifted(before))
+        status = tn__snapshot_merge(before->expected, before->found, now, &merged, err);
+    const tn_schema *schema = merged ? merged : now;
+    if (status == TN_OK)
+        status = write_row(database, &n, schema, version, err);
+    if (status == TN_OK && !database->fresh)
+        status = run(database, "update ", database->history,
+                     " set schema_hash = $1 where version = $2",
+                     tn_args(tn_schema_fingerprint(schema), (const char *)version), err);
     tn_schema_free(now);
     tn_schema_free(merged);
     return status;
 }
 
-tn_status tn__snapshot_save(tn_db *session, const tn__snapshot *before, const char *version,
-                            char ret_hash[TN_SCHEMA_FINGERPRINT], tn_error *err)
+tn_status tn__snapshot_save(tn__database *database, const tn__snapshot *before, tn_error *err)
 {
-    return read_and_save(session, before, false, version, ret_hash, err);
-}
+    tn_status status = tn__database_refresh(database, err);
 
-tn_status tn__snapshot_accept(tn_db *session, const tn__snapshot *before, const char *version,
-                              tn_error *err)
-{
-    return read_and_save(session, before, true, version, NULL, err);
+    if (status == TN_OK)
+        status = tn__database_begin(database, err);
+    if (status != TN_OK)
+        return status;
+    status = save(database, before, err);
+    if (status == TN_OK)
+        return tn__database_commit(database, err);
+    tn__database_rollback(database);
+    return status;
 }

@@ -41,7 +41,7 @@ char *tn_schema_file(const tn_schema *schema, const char *driver)
     tn__buf_init(&text, TEXT_MAX);
     tn__buf_printf(&text,
                    "-- The schema that the migrations make on %s, to be read and reviewed. It is\n"
-                   "-- written by the command: what is changed here is lost.\n\n",
+                   "-- written by a command, so what is changed here is lost.\n\n",
                    driver);
     put_schema(&text, schema);
     return tn__buf_take(&text);
@@ -128,8 +128,8 @@ tn_status tn_squash(const tn_migrations *migrations, const char *to, const tn_sc
         return status;
     tn__buf_init(&text, TEXT_MAX);
     tn__buf_printf(&text,
-                   "-- All of %s to %s in one, for new databases on %s. Where %s is\n"
-                   "-- applied already, there is nothing to do.\n"
+                   "-- All of %s to %s in one,\n-- for new databases on %s. Where %s "
+                   "is applied already\n-- there is nothing to do.\n"
                    "-- migrate:squash from:%s\n-- migrate:up irreversible:true\n",
                    first->version, to, driver, to, first->version);
     put_schema(&text, schema);

@@ -24,7 +24,7 @@ static tn_migrate_entry from_row(const tn__row *row, const tn_migration *m)
         .name = row->name,
         .migration = m,
         .state = row->state,
-        .edited = m && !m->missing && strcmp(m->checksum, row->checksum) != 0,
+        .edited = m && !m->missing && !m->squashes && strcmp(m->checksum, row->checksum) != 0,
         .checksum = row->checksum,
         .driver = row->driver,
         .schema_hash = row->schema_hash,
@@ -70,6 +70,22 @@ static void mark_order(tn_migrate_status *status)
     }
 }
 
+/* Rows that a squashed file stands for: they are not missed once its own version is applied. */
+static void mark_squashed(tn_migrate_status *status)
+{
+    for (size_t i = 0; i < status->count; i++) {
+        const tn_migrate_entry *e = &status->entries[i];
+        if (!e->migration || !e->migration->squashes || e->state == TN_MIGRATE_PENDING)
+            continue;
+        for (size_t k = 0; k < i; k++) {
+            tn_migrate_entry *earlier = &status->entries[k];
+            if (!earlier->migration &&
+                tn_migration_compare(earlier->version, e->migration->squashes) >= 0)
+                earlier->squashed = true;
+        }
+    }
+}
+
 tn_status tn__status_read(tn__database *database, const tn_migrations *migrations,
                           tn_migrate_status *status, tn_error *err)
 {
@@ -87,6 +103,7 @@ tn_status tn__status_read(tn__database *database, const tn_migrations *migration
     while (file < files || row < status->history.count)
         status->entries[status->count++] = next_entry(migrations, &status->history, &file, &row);
     mark_order(status);
+    mark_squashed(status);
     return TN_OK;
 }
 
@@ -229,6 +246,34 @@ static tn_status no_variant(const tn_migrate_entry *e, tn_migrate_problem *probl
     return TN_CONFIG;
 }
 
+/* Some of what a squashed file stands for is applied, its end is not. */
+static tn_status half_squashed(const tn_migrate_entry *squash, const tn_migrate_entry *row,
+                               tn_migrate_problem *problem, tn_error *err)
+{
+    fail(problem, squash, TN_MIGRATE_DIVERGED);
+    tn__problem_next(problem, "tenon migrate deploy --to %s, with the files of before the squash",
+                     squash->version);
+    tn_error_set(err, TN_FAILED, NULL,
+                 "%s stands for the versions from %s on, of which %s_%s is applied, but not the "
+                 "last one",
+                 squash->migration->file, squash->migration->squashes, row->version, row->name);
+    tn_error_set_hint(err, "deploy the release before the squash here first");
+    return TN_FAILED;
+}
+
+static const tn_migrate_entry *find_half_squashed(const tn_migrate_status *status,
+                                                  const tn_migrate_entry *missing)
+{
+    for (size_t i = 0; i < status->count; i++) {
+        const tn_migrate_entry *e = &status->entries[i];
+        if (e->state == TN_MIGRATE_PENDING && e->migration && e->migration->squashes &&
+            tn_migration_compare(missing->version, e->migration->squashes) >= 0 &&
+            tn_migration_compare(missing->version, e->version) < 0)
+            return e;
+    }
+    return NULL;
+}
+
 /* What was found on the way. */
 typedef struct findings {
     const tn_migrate_entry *edited, *missing, *late, *newest, *unfinished, *no_variant;
@@ -238,7 +283,7 @@ static void look_at(const tn_migrate_entry *e, findings *f)
 {
     if (e->edited && is_applied(e) && !f->edited)
         f->edited = e;
-    if (!e->migration && is_applied(e) && !f->missing)
+    if (!e->migration && !e->squashed && is_applied(e) && !f->missing)
         f->missing = e;
     if (e->out_of_order && !f->late)
         f->late = e;
@@ -262,6 +307,9 @@ tn_status tn_migrate_status_check(const tn_migrate_status *status,
         look_at(&status->entries[i], &f);
     if (f.unfinished)
         return unfinished(f.unfinished, problem, err);
+    const tn_migrate_entry *squash = f.missing ? find_half_squashed(status, f.missing) : NULL;
+    if (squash)
+        return half_squashed(squash, f.missing, problem, err);
     if (f.missing && f.late)
         return diverged(f.missing, f.late, problem, err);
     if (f.missing)

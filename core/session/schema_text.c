@@ -15,16 +15,16 @@
 enum { TEXT_MAX = 256 << 20 };
 static const tn_str not_sql = {"-- (not in this text as SQL)", 28};
 
-/* "-- kind: name" with a kind of lower-case words. */
+/* "-- kind: name" with a kind of one to three lower-case words. */
 static bool read_header(tn_str line, tn_schema_object *ret)
 {
-    size_t i = 3;
+    size_t i = 3, blanks = 0;
 
     if (!tn__str_starts(line, TN__STR("-- ")))
         return false;
-    while (i < line.len && ((line.ptr[i] >= 'a' && line.ptr[i] <= 'z') || line.ptr[i] == ' '))
-        i++;
-    if (i == 3 || i + 2 >= line.len || line.ptr[i] != ':' || line.ptr[i + 1] != ' ')
+    for (; i < line.len && ((line.ptr[i] >= 'a' && line.ptr[i] <= 'z') || line.ptr[i] == ' '); i++)
+        blanks += line.ptr[i] == ' ';
+    if (i == 3 || blanks > 2 || i + 2 >= line.len || line.ptr[i] != ':' || line.ptr[i + 1] != ' ')
         return false;
     ret->kind = tn__str(line.ptr + 3, i - 3);
     ret->name = tn__str_trim(tn__str(line.ptr + i + 2, line.len - i - 2));
@@ -84,10 +84,24 @@ static tn_status find_objects(tn_schema *schema, tn_error *err)
     return TN_OK;
 }
 
+/* One end of line at the end, whatever was there: a file of it ends like that. */
+static void end_text(tn__buf *text)
+{
+    if (text->failed || text->len == 0)
+        return;
+    while (text->len > 0 && (text->ptr[text->len - 1] == '\n' || text->ptr[text->len - 1] == ' '))
+        text->len--;
+    if (text->len > 0)
+        tn__buf_putc(text, '\n');
+    else
+        text->ptr[0] = '\0';
+}
+
 tn_status tn__schema_take(tn__buf *text, tn_schema **ret, tn_error *err)
 {
     tn_schema *schema = calloc(1, sizeof(*schema));
 
+    end_text(text);
     if (schema) {
         schema->len = text->len;
         schema->text = tn__buf_take(text);

@@ -58,24 +58,36 @@ static bool can_be_read(tn_str sql)
     return true;
 }
 
-/* As it is, without CR, comments, and blanks at the end of lines. */
+/* One character of blanks: no CR, none at the end of a line, no line that a comment left empty. */
+static void put_blank(tn__buf *buf, char c, bool dropped)
+{
+    if (c == '\r' || buf->failed)
+        return;
+    if (c == '\n') {
+        while (buf->len > 0 && (buf->ptr[buf->len - 1] == ' ' || buf->ptr[buf->len - 1] == '\t'))
+            buf->len--;
+        if (dropped && buf->len > 0 && buf->ptr[buf->len - 1] == '\n')
+            return;
+    }
+    tn__buf_putc(buf, c);
+}
+
+/* As it is, without comments and what hangs on them. */
 static void put_body(tn__buf *buf, tn_str sql, bool readable)
 {
+    bool dropped = false;
     tn__lexer lexer;
     tn__tok tok;
 
     tn__lexer_init(&lexer, sql);
     while (readable && (tok = tn__lexer_next(&lexer)).kind != TN__TOK_END) {
+        for (size_t i = 0; tok.kind == TN__TOK_SPACE && i < tok.text.len; i++)
+            put_blank(buf, tok.text.ptr[i], dropped);
         if (tok.kind == TN__TOK_COMMENT)
-            continue;
-        for (size_t i = 0; i < tok.text.len; i++) {
-            char c = tok.text.ptr[i];
-            if (tok.kind == TN__TOK_SPACE && c == '\r')
-                continue;
-            while (tok.kind == TN__TOK_SPACE && c == '\n' && buf->len > 0 && !buf->failed &&
-                   (buf->ptr[buf->len - 1] == ' ' || buf->ptr[buf->len - 1] == '\t'))
-                buf->len--;
-            tn__buf_putc(buf, c);
+            dropped = true;
+        else if (tok.kind != TN__TOK_SPACE) {
+            dropped = false;
+            tn__buf_str(buf, tok.text);
         }
     }
     if (!readable)

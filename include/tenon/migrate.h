@@ -84,6 +84,9 @@ typedef struct tn_migration {
     const char *reason; /* of a skip; NULL: none */
     const char *ignore; /* ignore:RULE,RULE: of lint; NULL: none */
     tn_migration_options up_options, down_options;
+    /* -- migrate:squash from:VERSION: it stands for all versions from there to its own, which have
+     * no files any more. Where its version is applied there is nothing to do; NULL: none of it. */
+    const char *squashes;
 } tn_migration;
 
 /* ---- what is wrong ----------------------------------------------------------------------------
@@ -251,6 +254,7 @@ typedef struct tn_migrate_entry {
     tn_migrate_state state;
     bool edited;          /* applied; the file's checksum is another one now */
     bool out_of_order;    /* pending, older than one that is applied */
+    bool squashed;        /* applied, without a file: a squashed one stands for it */
     const char *checksum; /* recorded; NULL while pending, as all below */
     const char *driver, *schema_hash, *down_sql, *tool, *who, *note;
     uint32_t step;                   /* statements that are done, of one without a transaction */

@@ -52,8 +52,8 @@ TN_API const char *tn_drift_version(const tn_drift *drift);
 /* NULL is fine. */
 TN_API void tn_drift_free(tn_drift *drift);
 
-/* Records that what there is now is right. The history is not changed. Not while somebody migrates:
- * it is for a person who has looked. */
+/* Records that what there is now is right, under the lock of migrations. For a person who has
+ * looked. */
 TN_API TN_NODISCARD tn_status tn_drift_accept(tn_db *client, const tn_migrate_options *options,
                                               tn_error *err);
 
