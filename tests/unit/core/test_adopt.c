@@ -110,7 +110,7 @@ static void the_head_is_checked(void **state)
     refused("magic number");
     setup(NULL);
     good.module.abi_major = 2;
-    refused("built for driver ABI 2.1, this library has 1.1; rebuild");
+    refused("built for driver ABI 2.2, this library has 1.2; rebuild");
     setup(NULL);
     good.module.abi_major = 0;
     refused("built for driver ABI 0.1");
