@@ -134,7 +134,7 @@ static tn_status read_all(reading *r, tn_str names, tn_error *err)
 static tn_status leave(const reading *r, tn_status status, tn_error *err)
 {
     static const char back[] = "rollback to savepoint tn_catalog; release savepoint tn_catalog";
-    PGTransactionStatusType now = PQtransactionStatus(r->conn->pg);
+    PGTransactionStatusType now = pg_txn(r->conn);
     const char *sql = r->inside ? back : status == TN_OK ? "commit" : "rollback";
 
     if (r->conn->pending || (now != PQTRANS_INTRANS && now != PQTRANS_INERROR))
@@ -208,10 +208,14 @@ static tn_status describe(tn_driver_conn *conn, tn_str schema, int64_t deadline_
 
     tn_status status = pg_ready(conn, TN_PHASE_EXECUTE, err);
     if (status == TN_OK)
+        status = pg_begin_now(conn, deadline_ns, err);
+    if (status == TN_OK)
         status = check_server(conn, err);
+    if (status == TN_OK)
+        status = pg_begin_now(conn, deadline_ns, err);
     if (status != TN_OK)
         return status;
-    r.inside = PQtransactionStatus(conn->pg) != PQTRANS_IDLE;
+    r.inside = pg_txn(conn) != PQTRANS_IDLE;
     tn__buf_init(&r.schemas, SCHEMAS_MAX);
     status = leave(&r, read_all(&r, schema, err), err);
     if (status == TN_OK)

@@ -396,10 +396,10 @@ void pg_identity_print(const pg_identity_name *name, char *buf, size_t size);
 bool pg_identity_parse(tn_str text, pg_identity_name *ret);
 
 extern const tn_txn_ops pg_txn_ops;
-extern const tn_catalog_ops pg_catalog_ops;
 /* Call before anything but a statement of the direct path is sent: a BEGIN that is due goes first.
  */
 tn_status pg_begin_now(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+extern const tn_catalog_ops pg_catalog_ops;
 tn_status pg_rollback(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "child.h"
+#include "run/child.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -92,47 +92,78 @@ static bool run(const char *const argv[], int stream, int timeout_s, char *buf, 
     return reap(pid, argv[0]) && whole;
 }
 
-bool child_measure(const char *program, const char *workload, int64_t operations, int64_t rows,
-                   int timeout_s, struct sample *ret)
+struct words {
+    char operations[32], rows[32];
+};
+
+static void write_words(const struct job *job, struct words *ret)
 {
-    char count[32], size[32], line[256];
-    struct sample sample;
-    snprintf(count, sizeof(count), "%" PRId64, operations);
-    snprintf(size, sizeof(size), "%" PRId64, rows);
-    const char *const argv[] = {program, workload, count, size, NULL};
-    if (!run(argv, STDOUT_FILENO, timeout_s, line, sizeof(line)))
+    snprintf(ret->operations, sizeof(ret->operations), "%" PRId64, job->operations);
+    snprintf(ret->rows, sizeof(ret->rows), "%" PRId64, job->rows);
+}
+
+/* Some libraries write to standard output, too. */
+static const char *last_line(char *text)
+{
+    char *end = text + strlen(text), *before;
+    while (end > text && end[-1] == '\n')
+        *--end = '\0';
+    before = strrchr(text, '\n');
+    return before ? before + 1 : text;
+}
+
+bool child_measure(const struct job *job, struct sample *ret)
+{
+    struct sample sample = {.offered = true};
+    struct words words;
+    char text[16384];
+    const char *line;
+    bool ran;
+
+    write_words(job, &words);
+    const char *const argv[] = {job->program, job->workload, words.operations, words.rows, NULL};
+    if (job->preload)
+        setenv("LD_PRELOAD", job->preload, 1);
+    ran = run(argv, STDOUT_FILENO, job->timeout_s, text, sizeof(text));
+    if (job->preload)
+        unsetenv("LD_PRELOAD");
+    if (!ran) {
+        fprintf(stderr, "bench: %s %s failed\n", job->program, job->workload);
         return false;
-    if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNu64 " %" SCNd64, &sample.operations, &sample.ns,
-               &sample.checksum, &sample.growth_kib) != 4) {
-        fprintf(stderr, "bench: %s: unexpected answer\n", program);
+    }
+    line = last_line(text);
+    if (strcmp(line, "not offered") == 0) {
+        *ret = (struct sample){.offered = false};
+        return true;
+    }
+    if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNu64 " %" SCNd64 " %" SCNd64 " %" SCNd64,
+               &sample.operations, &sample.ns, &sample.checksum, &sample.growth_kib,
+               &sample.allocations, &sample.ours) != 6) {
+        fprintf(stderr, "bench: %s %s: unexpected answer\n", job->program, job->workload);
         return false;
     }
     *ret = sample;
     return true;
 }
 
-bool child_count(const char *program, const char *workload, int64_t operations, int64_t rows,
-                 int timeout_s, uint64_t *ret_instructions)
+bool child_count(const struct job *job, uint64_t *ret_instructions)
 {
-    char count[32], size[32], text[8192];
+    struct words words;
+    char text[8192];
     const char *total;
-    snprintf(count, sizeof(count), "%" PRId64, operations);
-    snprintf(size, sizeof(size), "%" PRId64, rows);
-    const char *const argv[] = {"valgrind",
-                                "--tool=callgrind",
-                                "--callgrind-out-file=/dev/null",
-                                program,
-                                workload,
-                                count,
-                                size,
-                                NULL};
-    if (!run(argv, STDERR_FILENO, timeout_s, text, sizeof(text))) {
+
+    write_words(job, &words);
+    const char *const argv[] = {
+        "valgrind",   "--tool=callgrind", "--instr-atstart=no", "--callgrind-out-file=/dev/null",
+        job->program, job->workload,      words.operations,     words.rows,
+        NULL};
+    if (!run(argv, STDERR_FILENO, job->timeout_s, text, sizeof(text))) {
         fputs(text, stderr);
         return false;
     }
     total = strstr(text, "Collected : ");
     if (!total || sscanf(total, "Collected : %" SCNu64, ret_instructions) != 1) {
-        fprintf(stderr, "bench: valgrind gave no count\n");
+        fprintf(stderr, "bench: %s %s: valgrind gave no count\n", job->program, job->workload);
         return false;
     }
     return true;
