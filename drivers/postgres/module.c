@@ -70,5 +70,6 @@ TN_DRIVER_EXPORT const tn_module tn_driver_module = {
     .stmt = &stmt_ops,
     .cursor = &cursor_ops,
     .txn = &pg_txn_ops,
+    .notify = &pg_notify_ops,
     .client = client,
 };

@@ -137,6 +137,7 @@ struct tn_driver_conn {
     pg_encoder encoder;
     tn_driver_cursor *spare;
     tn_driver_cursor *attached;
+    PGnotify *notified; /* the last one that was handed over */
     char server[64];
     char endpoint[256];
     char note[256];
@@ -360,5 +361,11 @@ bool pg_identity_parse(tn_str text, pg_identity_name *ret);
 
 extern const tn_txn_ops pg_txn_ops;
 tn_status pg_rollback(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+
+/* ---- notifications --------------------------------------------------------------------------- */
+
+/* notify.c: what is at hand and nobody asked for. */
+void pg_drop_notifications(tn_driver_conn *conn);
+extern const tn_notify_ops pg_notify_ops;
 
 #endif
