@@ -27,6 +27,7 @@ typedef enum lite_mode { LITE_RWC = 0, LITE_RW, LITE_RO } lite_mode;
 
 typedef struct lite_options {
     char *path; /* absolute; NULL: sqlite::memory: */
+    char *seed; /* absolute: the file that this one begins as; NULL: empty */
     lite_mode mode;
     char synchronous[8]; /* off, normal, full */
     int64_t busy_timeout_ms;
@@ -53,6 +54,11 @@ void lite_memory_sweep(const char *base);
 void lite_memory_remove(lite_memory *memory);
 /* Closes our hold without removing anything: for a child of fork. */
 void lite_memory_forget(lite_memory *memory);
+
+/* ---- seed.c: what sqlite::memory: begins with ------------------------------------------------- */
+
+/* Copies a database file that nobody is writing to. */
+tn_status lite_seed_copy(const tn_host *host, const char *seed, const char *to, tn_error *err);
 
 /* ---- source.c ------------------------------------------------------------------------------- */
 

@@ -217,13 +217,71 @@ static void a_child_removes_nothing(void **state)
     assert_int_equal(lite_try(t, t->conns[1], "select a from t", NULL, 0), TN_OK);
 }
 
+/* ---- from a file ------------------------------------------------------------------------------
+ */
+
+static void refused_seed(lite_test *t, const char *url, const char *settings, const char *part)
+{
+    assert_int_equal(lite_test_source(t, url, settings), TN_CONFIG);
+    assert_non_null(strstr(t->err.message, part));
+}
+
+static void begins_as_a_copy(void **state)
+{
+    lite_test *t = *state;
+    sqlite3 *writer;
+    char from[160];
+
+    (void)snprintf(from, sizeof from, "from=%s", t->url + strlen("sqlite:"));
+    assert_int_equal(sqlite3_open(t->url + strlen("sqlite:"), &writer), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(writer,
+                                  "pragma journal_mode=wal; create table t (a integer);"
+                                  "insert into t values (7)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    /* It is open, and what was written stands in its log. */
+    refused_seed(t, "sqlite::memory:", from, "in use");
+    assert_int_equal(sqlite3_close(writer), SQLITE_OK);
+    assert_int_equal(lite_test_source(t, "sqlite::memory:", from), TN_OK);
+    (void)lite_test_connect(t, 0);
+    assert_string_equal(lite_q(t, "select a from t"), "7\n");
+    assert_string_equal(lite_q(t, "pragma journal_mode"), "wal\n");
+    (void)lite_q(t, "update t set a = 8");
+    /* The file is as it was. */
+    lite_test_open(t);
+    assert_string_equal(lite_q(t, "select a from t"), "7\n");
+}
+
+static void an_empty_file_is_an_empty_database(void **state)
+{
+    lite_test *t = *state;
+
+    assert_int_equal(lite_test_source(t, "sqlite::memory:", "from=/dev/null"), TN_CONFIG);
+    assert_non_null(strstr(t->err.message, "not a database file"));
+    char from[160];
+    (void)snprintf(from, sizeof from, "from=%s/empty", t->directory);
+    int fd = open(from + strlen("from="), O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(lite_test_source(t, "sqlite::memory:", from), TN_OK);
+    (void)lite_test_connect(t, 0);
+    (void)lite_q(t, "create table t (a integer)");
+    assert_int_equal(write(fd, "some text that is no database", 29), 29);
+    (void)close(fd);
+    refused_seed(t, "sqlite::memory:", from, "not a SQLite database");
+    refused_seed(t, "sqlite::memory:", "from=/nonexistent/x", "does not exist");
+    refused_seed(t, "sqlite::memory:", "from=", "is empty");
+    refused_seed(t, t->url, from, "for sqlite::memory: alone");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, lite_test_begin, lite_test_end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(shared_by_connections), TEST(each_source_has_its_own), TEST(says_that_it_is_in_memory),
-        TEST(sweeps_what_was_left),  TEST(a_crash_is_cleaned_up),   TEST(a_child_removes_nothing),
+        TEST(shared_by_connections),     TEST(each_source_has_its_own),
+        TEST(says_that_it_is_in_memory), TEST(sweeps_what_was_left),
+        TEST(a_crash_is_cleaned_up),     TEST(a_child_removes_nothing),
+        TEST(begins_as_a_copy),          TEST(an_empty_file_is_an_empty_database),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
