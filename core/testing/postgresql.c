@@ -2,9 +2,8 @@
 /*
  * PostgreSQL: template and copies are databases of the server that the URL names.
  *
- *   tenon_t_HASH         a template that others may find; its comment says that it is ready, and when
- *                        it was last used
- *   tenon_c_RUN_NUMBER   a copy, or a template that is one run's alone
+ *   tenon_t_HASH         a template that others may find; its comment says that it is ready, and
+ * when it was last used tenon_c_RUN_NUMBER   a copy, or a template that is one run's alone
  *
  * RUN is a number for which the run holds an advisory lock as long as it lives, however it ends: a
  * copy whose lock can be had is nobody's. A template is made, renewed and dropped under a lock of

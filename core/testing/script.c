@@ -52,8 +52,9 @@ static tn_status append_file(FILE *out, const char *directory, const char *name,
     }
     bool whole = feof(in);
     fclose(in);
-    return whole ? TN_OK
-                 : tn_error_set(err, TN_CONFIG, NULL, "file \"%s\" cannot be read to its end", path);
+    return whole
+               ? TN_OK
+               : tn_error_set(err, TN_CONFIG, NULL, "file \"%s\" cannot be read to its end", path);
 }
 
 static tn_status append_directory(FILE *out, const char *directory, tn_error *err)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SQLite: the template is made in memory, written to a file in one go, and that file has no name
- * any more before anybody copies it: nothing is left of a run, however it ends. A copy is a database
- * in memory that begins as that file, by the driver's URL parameter.
+ * any more before anybody copies it: nothing is left of a run, however it ends. A copy is a
+ * database in memory that begins as that file, by the driver's URL parameter.
  */
 #include <errno.h>
 #include <fcntl.h>

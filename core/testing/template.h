@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libtenon-testing, between its files. It stands on the public API alone, as an application does;
- * what differs from one kind of database to the other is a tn__copier. Within the library err is never
- * NULL.
+ * what differs from one kind of database to the other is a tn__copier. Within the library err is
+ * never NULL.
  */
 #ifndef TENON_TESTING_TEMPLATE_H
 #define TENON_TESTING_TEMPLATE_H
@@ -65,7 +65,8 @@ tn_status tn__testing_open(const tn_template *t, const char *url, tn_db **ret, t
 /* Runs what makes the template on this database. */
 tn_status tn__testing_build(const tn_template *t, tn_db *db, tn_error *err);
 
-/* script.c. All that is given as SQL, with a line before each part that names it; NULL: the cause. */
+/* script.c. All that is given as SQL, with a line before each part that names it; NULL: the cause.
+ */
 char *tn__testing_read(const tn_testing_options *options, tn_error *err);
 /* Runs it; an error names the part. */
 tn_status tn__testing_run(tn_db *db, const char *script, tn_error *err);

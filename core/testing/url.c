@@ -28,8 +28,9 @@ char *tn__testing_url_database(const char *url, const char *database, tn_error *
     char path[TN__COPY_NAME + 1];
 
     if (!authority || (query && query < authority)) {
-        tn_error_set(err, TN_CONFIG, NULL,
-                     "the URL must be of the form scheme://user@host/database for a template of it");
+        tn_error_set(
+            err, TN_CONFIG, NULL,
+            "the URL must be of the form scheme://user@host/database for a template of it");
         return NULL;
     }
     query = query ? query : url + strlen(url);

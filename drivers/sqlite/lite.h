@@ -55,7 +55,8 @@ void lite_memory_remove(lite_memory *memory);
 /* Closes our hold without removing anything: for a child of fork. */
 void lite_memory_forget(lite_memory *memory);
 
-/* ---- seed.c: what sqlite::memory: begins with ------------------------------------------------- */
+/* ---- seed.c: what sqlite::memory: begins with -------------------------------------------------
+ */
 
 /* Copies a database file that nobody is writing to. */
 tn_status lite_seed_copy(const tn_host *host, const char *seed, const char *to, tn_error *err);

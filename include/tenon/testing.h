@@ -14,9 +14,9 @@
  * PostgreSQL: the template is a database beside the one that the URL names; its name holds the hash
  * of what makes it, so that test programs which run at the same time, and the next run, find it
  * ready. Copies are made by CREATE DATABASE ... TEMPLATE, some of them ahead on a thread. What a
- * crashed run has left is dropped by the next one. The role needs CREATEDB, and the URL must lead to
- * the server itself, not to a pooler. SQLite: the template is a file without a name, and copies are
- * databases in memory.
+ * crashed run has left is dropped by the next one. The role needs CREATEDB, and the URL must lead
+ * to the server itself, not to a pooler. SQLite: the template is a file without a name, and copies
+ * are databases in memory.
  *
  * With cmocka (which this library does not need): tn_testing_group() and what follows it below are
  * setup and teardown functions.
@@ -40,14 +40,14 @@ typedef struct tn_template tn_template;
  * borrowed until tn_testing_template() returns. */
 typedef struct tn_testing_options {
     size_t size;
-    const char *url; /* NULL: TENON_TEST_URL of the environment, without it sqlite::memory: */
+    const char *url;       /* NULL: TENON_TEST_URL of the environment, without it sqlite::memory: */
     const char *script;    /* SQL text; NULL: none */
     const char *directory; /* its *.sql files but for *.down.sql, by name; NULL: none */
     /* Does the rest, on a client of the new database. It is not part of the hash: */
     tn_status (*setup)(tn_db *db, void *arg, tn_error *err);
     void *arg; /* for both functions */
-    /* says what setup makes, for instance a version. With setup and without key the template is this
-     * one's alone and dropped with it. */
+    /* says what setup makes, for instance a version. With setup and without key the template is
+     * this one's alone and dropped with it. */
     const char *key;
     /* Changes the configuration of each client that is opened; NULL: 10 connections at most, none
      * kept warm. */
@@ -75,9 +75,9 @@ TN_API TN_NODISCARD tn_db *tn_testing_fresh(tn_template *t, tn_error *err);
 
 /*
  * A transaction on a copy that all calls of this function share: the test's own transactions are
- * savepoints in it, and nothing of it stays. Faster, and not the same: constraints that are deferred
- * to COMMIT are not checked, now() stands still, a second connection sees nothing of it, sequences
- * go on counting, and tn_txn_options of the test's (isolation) are refused. Ended with
+ * savepoints in it, and nothing of it stays. Faster, and not the same: constraints that are
+ * deferred to COMMIT are not checked, now() stands still, a second connection sees nothing of it,
+ * sequences go on counting, and tn_txn_options of the test's (isolation) are refused. Ended with
  * tn_testing_end().
  */
 TN_API TN_NODISCARD tn_db *tn_testing_rollback(tn_template *t, tn_error *err);

@@ -128,8 +128,7 @@ static void insert(tn_db *db, int32_t id)
 {
     tn_error err = TN_ERROR_INIT;
 
-    expect_ok(
-        tn_exec(db, "insert into t0 (id, name) values ($1, 'x')", tn_args(id), NULL, &err));
+    expect_ok(tn_exec(db, "insert into t0 (id, name) values ($1, 'x')", tn_args(id), NULL, &err));
 }
 
 /* What is on the server, by a client of the test's own. */
@@ -314,7 +313,8 @@ static void put_file(const char *folder, const char *name, const char *text)
 
 static void a_directory_is_run_by_name(void **state)
 {
-    static const char *const names[] = {"1_b.sql", "0_a.sql", "1_b.down.sql", "notes.txt", "2_c.sql"};
+    static const char *const names[] = {"1_b.sql", "0_a.sql", "1_b.down.sql", "notes.txt",
+                                        "2_c.sql"};
     tn_testing_options options = defaults();
     tn_error err = TN_ERROR_INIT;
     char folder[] = "/tmp/tenon-test-XXXXXX", path[256];
@@ -521,8 +521,7 @@ static void the_helpers_fit_together(void **state)
     assert_int_equal(tn_testing_group(&group, &options), 0);
     for (int i = 0; i < 2; i++) {
         void *test = group;
-        assert_int_equal(
-            (i ? tn_testing_setup_fresh : tn_testing_setup_rollback)(&test), 0);
+        assert_int_equal((i ? tn_testing_setup_fresh : tn_testing_setup_rollback)(&test), 0);
         insert(test, 2);
         assert_int_equal(count(test), 2);
         assert_int_equal(tn_testing_teardown(&test), 0);

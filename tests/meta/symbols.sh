@@ -13,19 +13,22 @@ wanted() {
     nm -u ${2:-} "$1" | awk '/^ +[a-zA-Z] / { sub(/@.*/, "", $2); print $2 }' | sort -u
 }
 
-# The functions that the public headers declare for export, found by the preprocessor.
-declared() {
+# The functions that the public headers declare for export, found by the preprocessor: all but those
+# of other libraries, or one header's.
+declared() { # declared [header]
     {
         printf '%s\n' '#define TENON_EXPORT_H' '#define TN_API export_mark' '#define TN_NODISCARD' \
             '#define TN_PRINTF(a, b)' '#define TN_LIKELY(c) (c)' '#define TN_UNLIKELY(c) (c)' \
             '#define TN_NEVER_CALL(t)' '#define TN_BEGIN_DECLS' '#define TN_END_DECLS' \
             '#define TN_DRIVER_EXPORT'
         for header in "$include"/tenon/*.h; do
-            case $header in */export.h | */args_cxx.h) continue ;; esac
+            case $header in */export.h | */args_cxx.h | */testing.h) continue ;; esac
             printf '#include <tenon/%s>\n' "$(basename "$header")"
         done
+        [ $# -eq 0 ] || printf '#undef TN_API\n#define TN_API other_mark\n#include <tenon/%s>\n' "$1"
     } >"$scratch/all.c"
     gcc -std=c17 -E -P -I"$include" "$scratch/all.c" | tr '\n' ' ' |
+        if [ $# -eq 0 ]; then cat; else sed 's/export_mark//g; s/other_mark/export_mark/g'; fi |
         sed 's/export_mark/\n&/g' | sed -n 's/^export_mark[^(]*[ *]\(tn_[a-z0-9_]*\)(.*/\1/p' | sort -u
 }
 
@@ -42,10 +45,25 @@ empty "libtenon exports all that the public headers declare" \
     "$(comm -23 "$scratch/declared" "$scratch/exported")"
 empty "libtenon exports only names that start with tn_" "$(grep -v '^tn_' "$scratch/exported")"
 
+# The library for tests stands on the public functions of the other.
+testing=$(dirname "$library")/libtenon-testing.so
+declared testing.h >"$scratch/declared_testing"
+exported "$testing" >"$scratch/exported_testing"
+empty "libtenon-testing exports what <tenon/testing.h> declares, and nothing else" \
+    "$(diff "$scratch/declared_testing" "$scratch/exported_testing")"
+if [ -s "$scratch/declared_testing" ]; then
+    pass "<tenon/testing.h> declares $(wc -l <"$scratch/declared_testing") functions"
+else
+    flunk "<tenon/testing.h> declares functions"
+fi
+empty "libtenon-testing wants public functions alone" \
+    "$(wanted "$testing" -D | grep '^tn_' | comm -23 - "$scratch/declared")"
+
 # A library never ends the program that uses it. assert() is for debug builds.
 fatal='^(exit|_exit|_Exit|quick_exit|abort|err|errx|verr|verrx)$'
 [ "$build_type" = Debug ] || fatal="$fatal|^__assert"
 empty "libtenon.so cannot end the program" "$(wanted "$library" -D | grep -E "$fatal")"
+empty "libtenon-testing.so cannot end the program" "$(wanted "$testing" -D | grep -E "$fatal")"
 empty "libtenon.a cannot end the program" "$(wanted "$archive" | grep -E "$fatal")"
 for driver in "$@"; do
     name=$(basename "$driver")
