@@ -393,7 +393,7 @@ typedef struct tn_bulk_ops {
 
 typedef struct tn_notification {
     size_t size;
-    tn_str channel; /* valid until the next operation on the connection */
+    tn_str channel; /* both NUL-terminated, and valid until the next operation on the connection */
     tn_str payload;
     int64_t sender; /* the server's number of the session that notified */
 } tn_notification;

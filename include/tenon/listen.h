@@ -43,7 +43,7 @@ typedef enum tn_event_kind {
     TN_EVENT_GAP /* the connection was lost meanwhile: notifications may have been missed */
 } tn_event_kind;
 
-/* Texts are borrowed until the next call on the listener, "" in a gap. */
+/* Texts are borrowed until the next call on the listener, and NUL-terminated; "" in a gap. */
 typedef struct tn_event {
     tn_event_kind kind;
     tn_str channel;

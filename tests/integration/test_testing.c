@@ -26,7 +26,7 @@
 
 extern char **environ;
 
-enum { TABLES = 14, PROGRAMS = 4, THREADS = 4, EACH = 5, MEASURED = 40 };
+enum { TABLES = 14, PROGRAMS = 4, THREADS = 4, EACH = 4, MEASURED = 40, MEASURED_SLOW = 8 };
 
 static const char *url; /* NULL: SQLite */
 static const char *self;
@@ -490,6 +490,7 @@ static void templates_that_nobody_uses_go(void **state)
 
     (void)state;
     if (!url) {
+        puts("skip: on SQLite no template stays");
         skip();
         return;
     }
@@ -555,8 +556,9 @@ static int by_size(const void *a, const void *b)
 static void measure(tn_template *t, bool rolled_back, const char *what)
 {
     double begun[MEASURED], ended[MEASURED];
+    int times = url && !rolled_back ? MEASURED_SLOW : MEASURED;
 
-    for (int i = 0; i < MEASURED; i++) {
+    for (int i = 0; i < times; i++) {
         double start = now_ms();
         tn_db *db = rolled_back ? rollback(t) : fresh(t);
         begun[i] = now_ms() - start;
@@ -565,10 +567,10 @@ static void measure(tn_template *t, bool rolled_back, const char *what)
         end(db);
         ended[i] = now_ms() - start;
     }
-    qsort(begun, MEASURED, sizeof(double), by_size);
-    qsort(ended, MEASURED, sizeof(double), by_size);
+    qsort(begun, (size_t)times, sizeof(double), by_size);
+    qsort(ended, (size_t)times, sizeof(double), by_size);
     print_message("%s: least %.3f + %.3f ms, median %.3f + %.3f ms\n", what, begun[0], ended[0],
-                  begun[MEASURED / 2], ended[MEASURED / 2]);
+                  begun[times / 2], ended[times / 2]);
 }
 
 static void it_is_told_what_it_costs(void **state)
