@@ -214,7 +214,7 @@ static void what_is_rolled_back_leaves_nothing(void **state)
 {
     tn_status answer = TN_OK;
     tn_error err = TN_ERROR_INIT;
-    tn_db *inner;
+    tn_db *inner = NULL;
 
     (void)state;
     tn_template *t = make_default();
@@ -229,9 +229,10 @@ static void what_is_rolled_back_leaves_nothing(void **state)
         assert_int_equal(count(db), 2); /* the savepoint alone was undone */
         expect_ok(tn_exec(db, "create table made_here (a integer)", NULL, NULL, &err));
         if (i == 1)
-            expect_ok(tn_begin(db, NULL, &inner, &err)); /* forgotten */
+            expect_ok(tn_begin(db, NULL, &inner, &err)); /* left open */
         end(db);
     }
+    expect_ok(tn_rollback(inner, &err)); /* the handle alone */
     tn_db *db = rollback(t);
     assert_int_equal(tn_exec(db, "select * from nowhere", NULL, NULL, &err), TN_SYNTAX);
     end(db); /* a transaction that has failed */
