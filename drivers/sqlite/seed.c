@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sqlite::memory:?from=FILE. The file is copied as it is: a database that was closed is that one
+ * sqlite::memory:?from=FILE. The file is read as it is: a database that was closed is that one
  * file, and a copy of it, also of one in WAL mode, is what a connection opens fastest. What another
  * program is writing (there is a log beside it) would be copied half.
  */
@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,34 +55,17 @@ static tn_status check(const tn_host *host, const char *seed, int fd, off_t *ret
     return TN_OK;
 }
 
-static bool copy(int from, int to, off_t size)
+tn_status lite_seed_load(const tn_host *host, const char *seed, lite_memory *memory, tn_error *err)
 {
-    off_t at = 0;
-
-    while (at < size) {
-        ssize_t sent = sendfile(to, from, &at, (size_t)(size - at));
-        if (sent == 0 || (sent < 0 && errno != EINTR))
-            return false;
-    }
-    return true;
-}
-
-tn_status lite_seed_copy(const tn_host *host, const char *seed, const char *to, tn_error *err)
-{
-    int from = open(seed, O_RDONLY | O_CLOEXEC | O_NONBLOCK), fd;
+    int fd = open(seed, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     off_t size = 0;
 
-    if (from < 0)
+    if (fd < 0)
         return refuse(host, seed, errno == ENOENT ? "does not exist" : strerror(errno), err);
-    tn_status status = check(host, seed, from, &size, err);
-    if (status == TN_OK) {
-        fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd < 0 || !copy(from, fd, size))
-            status = kit_fail(host, err, TN_RESOURCE, TN_PHASE_CONFIG, "58030",
-                              "\"%s\" cannot be copied to \"%s\": %s", seed, to, strerror(errno));
-        if (fd >= 0)
-            (void)close(fd);
-    }
-    (void)close(from);
+    tn_status status = check(host, seed, fd, &size, err);
+    if (status == TN_OK && !lite_memory_load(memory, fd, size))
+        status = errno == ENOMEM ? kit_nomem(host, err, TN_PHASE_CONFIG)
+                                 : refuse(host, seed, "was cut off while it was read", err);
+    (void)close(fd);
     return status;
 }

@@ -17,9 +17,9 @@
  *   1.1  tn_txn_ops gained identify() and outcome(), tn_conn_info gained pooled, capabilities
  * gained TN_CAP_REMOTE. Nothing that was there changed: rebuild, and set the bit if connecting goes
  *        over a network.
- *   1.2  tn_notify_ops is called, and has another shape than it had while nobody called it:
- * listen() takes several channels, probe(), answered() and sql are new. A module with the old table
- * is refused: rebuild it.
+ *   1.2  tn_txn_request gained eager: a begin() that is lazy heeds it. tn_notify_ops is called, and
+ *        has another shape than it had while nobody called it: listen() takes several channels,
+ *        probe(), answered() and sql are new. A module with the old table is refused.
  *
  * WORDS. Each operation's comment opens with Mandatory:, Optional: or Optional with default:.
  *
@@ -316,12 +316,15 @@ typedef struct tn_txn_request {
     bool read_only;
     bool deferrable;
     /* minor 0 ends here */
+    bool eager; /* the server has to have answered when begin() returns */
+    /* minor 2 ends here */
 } tn_txn_request;
 
 typedef struct tn_txn_ops {
     size_t size;
 
-    /* Mandatory: called in state TN_CONN_IDLE. May be lazy, as long as answers are the same. */
+    /* Mandatory: called in state TN_CONN_IDLE. May be lazy (BEGIN goes out with the first
+     * statement) unless the request is eager; from here on the state is TN_CONN_IN_TXN. */
     tn_status (*begin)(tn_driver_conn *conn, const tn_txn_request *request, int64_t deadline_ns,
                        tn_error *err);
     /* Mandatory with begin: TN_OK only when the server says that it is committed. TN_ABORTED when
