@@ -65,7 +65,9 @@ void term_show_progress(const char *what, int seconds)
 {
     if (!state.progress)
         return;
-    if (what)
+    if (what && seconds < 0)
+        fprintf(stderr, "\r\033[K%s ...", what);
+    else if (what)
         fprintf(stderr, "\r\033[K%s ... %d s", what, seconds);
     else if (state.drawn)
         fputs("\r\033[K", stderr);

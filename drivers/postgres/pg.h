@@ -400,6 +400,7 @@ extern const tn_txn_ops pg_txn_ops;
 /* Call before anything but a statement of the direct path is sent: a BEGIN that is due goes first.
  */
 tn_status pg_begin_now(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+extern const tn_catalog_ops pg_catalog_ops;
 tn_status pg_rollback(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 
 /* ---- notifications --------------------------------------------------------------------------- */

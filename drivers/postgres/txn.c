@@ -18,7 +18,9 @@ static tn_status command(tn_driver_conn *conn, const char *sql, tn_phase phase, 
 {
     PGresult *result = NULL;
 
-    if (conn->direct.possible)
+    /* The end of a transaction takes settings back, which libpq has to be told where they are its.
+     */
+    if (conn->direct.possible && !conn->dirty)
         return pg_direct_command(conn, sql, phase, deadline_ns, tag, err);
     tn_status status = pg_command(conn, sql, phase, deadline_ns, &result, err);
     tn__copy_text(tag, TAG_SIZE, kit_str(result ? PQcmdStatus(result) : ""));

@@ -315,6 +315,10 @@ tn_status lite_command_run(tn_driver_stmt *stmt, const char **ret_tag, tn_error 
 /* Reads one; TN_SYNTAX where PostgreSQL would. */
 tn_status lite_command_parse(tn_driver_conn *conn, tn_str sql, lite_command *ret, tn_error *err);
 
+/* ---- catalog.c ------------------------------------------------------------------------------ */
+
+extern const tn_catalog_ops lite_catalog_ops;
+
 /* ---- error.c, constraint.c ------------------------------------------------------------------ */
 
 /* What is known of a failure besides SQLite's own words. */

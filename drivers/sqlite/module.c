@@ -77,5 +77,6 @@ TN_DRIVER_EXPORT const tn_module tn_driver_module = {
     .stmt = &stmt_ops,
     .cursor = &cursor_ops,
     .txn = &txn_ops,
+    .catalog = &lite_catalog_ops,
     .client = client,
 };

@@ -432,8 +432,12 @@ typedef struct tn_notify_ops {
 
 typedef struct tn_catalog_ops {
     size_t size;
-    /* Optional: a canonical, deterministic text of the schema (tables, columns, indexes,
-     * constraints), handed piece by piece to out. Without the table migrations cannot see drift. */
+    /* Optional: the schema as <tenon/schema.h> says, handed over piece by piece; joined they are
+     * the text: for each object a line "-- kind: name", its statements, each ended by a semicolon,
+     * and an empty line, in an order in which they can be run. schema is a list of names with
+     * commas between, empty for all that are the users'. In the state idle or in a transaction, and
+     * the state is the same afterwards, also when it failed, unless the connection is busy or
+     * broken. Pieces are valid within the call. Without it migrations cannot see drift. */
     tn_status (*describe)(tn_driver_conn *conn, tn_str schema, int64_t deadline_ns,
                           void (*out)(void *arg, tn_str piece), void *arg, tn_error *err);
     /* Optional: a cursor over (schema, table, kind, estimated rows). */

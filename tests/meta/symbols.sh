@@ -22,7 +22,7 @@ declared() { # declared [header]
             '#define TN_NEVER_CALL(t)' '#define TN_BEGIN_DECLS' '#define TN_END_DECLS' \
             '#define TN_DRIVER_EXPORT'
         for header in "$include"/tenon/*.h; do
-            case $header in */export.h | */args_cxx.h | */testing.h) continue ;; esac
+            case $header in */export.h | */args_cxx.h | */testing.h | */migrate*.h) continue ;; esac
             printf '#include <tenon/%s>\n' "$(basename "$header")"
         done
         [ $# -eq 0 ] || printf '#undef TN_API\n#define TN_API other_mark\n#include <tenon/%s>\n' "$1"
