@@ -113,8 +113,10 @@ static tn_status check_pairs(const char *path, const tn__driver *driver, tn_erro
                               !driver->bulk.abandon))
         return refuse(err, path, "bulk needs open, write, finish and abandon together");
     if (driver->notify.size &&
-        (!driver->notify.listen || !driver->notify.unlisten || !driver->notify.wait))
-        return refuse(err, path, "notify needs listen, unlisten and wait together");
+        (!driver->notify.listen || !driver->notify.unlisten || !driver->notify.wait ||
+         !driver->notify.probe || !driver->notify.answered || !driver->notify.sql))
+        return refuse(err, path,
+                      "notify needs listen, unlisten, wait, probe, answered and sql together");
     return TN_OK;
 }
 

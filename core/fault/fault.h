@@ -48,6 +48,7 @@ struct tn_fault {
     tn_module module;
     tn_txn_ops txn; /* without what the inner driver has not, as the next */
     tn_catalog_ops catalog;
+    tn_notify_ops notify;
     char name[TN__FAULT_NAME];
     char scheme_texts[TN__FAULT_SCHEMES][TN__FAULT_NAME];
     const char *schemes[TN__FAULT_SCHEMES];

@@ -73,12 +73,14 @@ const tn_bulk_ops tn__fault_bulk_ops = {
 
 /* ---- notify ---------------------------------------------------------------------------------- */
 
-static tn_status listen_to(tn_driver_conn *conn, tn_str channel, int64_t deadline_ns, tn_error *err)
+static tn_status listen_to(tn_driver_conn *conn, const tn_str *channels, size_t count,
+                           int64_t deadline_ns, tn_error *err)
 {
     tn_status status = tn__fault_ready(conn, TN_PHASE_EXECUTE, err);
 
-    return status == TN_OK ? conn->driver->notify.listen(conn->inner, channel, deadline_ns, err)
-                           : status;
+    return status == TN_OK
+               ? conn->driver->notify.listen(conn->inner, channels, count, deadline_ns, err)
+               : status;
 }
 
 static tn_status unlisten(tn_driver_conn *conn, tn_str channel, int64_t deadline_ns, tn_error *err)
@@ -97,11 +99,26 @@ static tn_status wait_for(tn_driver_conn *conn, int64_t deadline_ns, tn_notifica
     return status == TN_OK ? conn->driver->notify.wait(conn->inner, deadline_ns, ret, err) : status;
 }
 
+static tn_status probe(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    tn_status status = tn__fault_ready(conn, TN_PHASE_FETCH, err);
+
+    return status == TN_OK ? conn->driver->notify.probe(conn->inner, deadline_ns, err) : status;
+}
+
+static bool answered(const tn_driver_conn *conn)
+{
+    return conn->driver->notify.answered(conn->inner);
+}
+
+/* Its statement is the inner driver's. */
 const tn_notify_ops tn__fault_notify_ops = {
     .size = sizeof(tn_notify_ops),
     .listen = listen_to,
     .unlisten = unlisten,
     .wait = wait_for,
+    .probe = probe,
+    .answered = answered,
 };
 
 /* ---- catalog --------------------------------------------------------------------------------- */

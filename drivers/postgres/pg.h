@@ -147,6 +147,7 @@ struct tn_driver_conn {
     tn_driver_cursor *spare;
     tn_driver_cursor *attached;
     pg_batch *batch; /* NULL: none was run yet */
+    PGnotify *notified; /* the last one that was handed over */
     char server[64];
     char endpoint[256];
     char note[256];
@@ -425,5 +426,11 @@ tn_status pg_judge_commit(tn_driver_conn *conn, const char *tag, tn_error *err);
 tn_status pg_begin_now(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 extern const tn_catalog_ops pg_catalog_ops;
 tn_status pg_rollback(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+
+/* ---- notifications --------------------------------------------------------------------------- */
+
+/* notify.c: what is at hand and nobody asked for. */
+void pg_drop_notifications(tn_driver_conn *conn);
+extern const tn_notify_ops pg_notify_ops;
 
 #endif

@@ -17,8 +17,10 @@
  *   1.1  tn_txn_ops gained identify() and outcome(), tn_conn_info gained pooled, capabilities
  * gained TN_CAP_REMOTE. Nothing that was there changed: rebuild, and set the bit if connecting goes
  *        over a network.
- *   1.2  tn_batch_ops has the form in which it is called; what 1.0 had in its place was not.
- *        tn_txn_request gained eager: a begin() that is lazy heeds it.
+ *   1.2  tn_txn_request gained eager: a begin() that is lazy heeds it. tn_batch_ops and tn_notify_ops
+ *        are called, and have another shape than they had while nobody called them (listen() takes
+ *        several channels, probe(), answered() and sql are new). A module with an old table is
+ *        refused.
  *
  * WORDS. Each operation's comment opens with Mandatory:, Optional: or Optional with default:.
  *
@@ -428,20 +430,38 @@ typedef struct tn_bulk_ops {
 
 typedef struct tn_notification {
     size_t size;
-    tn_str channel; /* valid until the next wait() */
+    tn_str channel; /* both NUL-terminated, and valid until the next operation on the connection */
     tn_str payload;
-    int64_t sender;
+    int64_t sender; /* the server's number of the session that notified */
 } tn_notification;
 
+/*
+ * Optional, all together: LISTEN and NOTIFY. Without the table tn_listen() and tn_notify() are
+ * TN_UNSUPPORTED. A connection that listens is the listener's own, does nothing else and is never
+ * reset. Channels are names of 1 to 63 bytes of UTF-8, their case kept; the host has checked that.
+ */
 typedef struct tn_notify_ops {
     size_t size;
-    /* Optional, all together: LISTEN and NOTIFY. Without the table tn_listen() is TN_UNSUPPORTED.
-     */
-    tn_status (*listen)(tn_driver_conn *conn, tn_str channel, int64_t deadline_ns, tn_error *err);
+    /* Listens to all of them, or to none of them when it fails. TN_UNSUPPORTED (0A000) where
+     * nothing would come: behind a pooler that gives each transaction another session. */
+    tn_status (*listen)(tn_driver_conn *conn, const tn_str *channels, size_t count,
+                        int64_t deadline_ns, tn_error *err);
     tn_status (*unlisten)(tn_driver_conn *conn, tn_str channel, int64_t deadline_ns, tn_error *err);
+    /* The next notification, in the server's order; what has come before the connection was lost is
+     * given before TN_LOST is. A deadline that has passed: what is at hand. After TN_TIMEOUT and
+     * TN_CANCELLED the connection is as good as before, whatever state() says. ret->size is set by
+     * the host. */
     tn_status (*wait)(tn_driver_conn *conn, int64_t deadline_ns, tn_notification *ret,
                       tn_error *err);
-    /* minor 0 ends here */
+    /* Asks for a sign of life without waiting for it: wait() reads it, and the operations above do.
+     * TN_TIMEOUT: it goes out with wait(). Not called again before it was answered. */
+    tn_status (*probe)(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+    /* Has it been answered, as far as wait() has read? No I/O. */
+    bool (*answered)(const tn_driver_conn *conn);
+    /* A statement that notifies: $1 the channel, $2 the payload, both text. Delivered when its
+     * transaction commits. */
+    const char *sql;
+    /* minor 2 ends here */
 } tn_notify_ops;
 
 typedef struct tn_catalog_ops {

@@ -10,6 +10,7 @@
 #include <tenon/batch.h>
 #include <tenon/db.h>
 #include <tenon/export.h>
+#include <tenon/listen.h>
 #include <tenon/query.h>
 #include <tenon/script.h>
 #include <tenon/stmt.h>
@@ -34,6 +35,7 @@ TN_END_DECLS
 #define tn_exec(...)        (tn_call_site(__FILE__, __LINE__), (tn_exec)(__VA_ARGS__))
 #define tn_exec_with(...)   (tn_call_site(__FILE__, __LINE__), (tn_exec_with)(__VA_ARGS__))
 #define tn_exec_script(...) (tn_call_site(__FILE__, __LINE__), (tn_exec_script)(__VA_ARGS__))
+#define tn_notify(...)      (tn_call_site(__FILE__, __LINE__), (tn_notify)(__VA_ARGS__))
 #define tn_prepare(...)     (tn_call_site(__FILE__, __LINE__), (tn_prepare)(__VA_ARGS__))
 #define tn_batch_run(...)   (tn_call_site(__FILE__, __LINE__), (tn_batch_run)(__VA_ARGS__))
 #endif

@@ -15,6 +15,7 @@
 #include <tenon/error.h>
 #include <tenon/export.h>
 #include <tenon/health.h>
+#include <tenon/listen.h>
 #include <tenon/log.h>
 #include <tenon/query.h>
 #include <tenon/rows.h>

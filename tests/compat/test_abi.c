@@ -257,11 +257,14 @@ static void layout_of_tn_notification(void **state)
 static void layout_of_tn_notify_ops(void **state)
 {
     (void)state;
-    SIZE(tn_notify_ops, 32);
+    SIZE(tn_notify_ops, 56);
     AT(tn_notify_ops, size, 0);
     AT(tn_notify_ops, listen, 8);
     AT(tn_notify_ops, unlisten, 16);
     AT(tn_notify_ops, wait, 24);
+    AT(tn_notify_ops, probe, 32);
+    AT(tn_notify_ops, answered, 40);
+    AT(tn_notify_ops, sql, 48);
 }
 
 static void layout_of_tn_catalog_ops(void **state)

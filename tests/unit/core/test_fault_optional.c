@@ -23,7 +23,7 @@ static const tn_module *wrapper;
 /* ---- the mock driver with more tables -------------------------------------------------------- */
 
 static struct {
-    unsigned commits, rows, abandoned, listening;
+    unsigned commits, rows, abandoned, listening, probes;
     tn_str asked; /* what outcome() was asked about */
 } seen;
 
@@ -121,13 +121,14 @@ static void abandon_bulk(tn_driver_bulk *bulk)
     seen.abandoned++;
 }
 
-static tn_status listen_to(tn_driver_conn *conn, tn_str channel, int64_t deadline_ns, tn_error *err)
+static tn_status listen_to(tn_driver_conn *conn, const tn_str *channels, size_t count,
+                           int64_t deadline_ns, tn_error *err)
 {
     (void)conn;
-    (void)channel;
+    (void)channels;
     (void)deadline_ns;
     (void)err;
-    seen.listening++;
+    seen.listening += count;
     return TN_OK;
 }
 
@@ -149,6 +150,21 @@ static tn_status wait_for(tn_driver_conn *conn, int64_t deadline_ns, tn_notifica
     (void)err;
     ret->channel = TN__STR("c");
     return TN_OK;
+}
+
+static tn_status probe(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    (void)conn;
+    (void)deadline_ns;
+    (void)err;
+    seen.probes++;
+    return TN_OK;
+}
+
+static bool answered(const tn_driver_conn *conn)
+{
+    (void)conn;
+    return seen.probes != 1;
 }
 
 static tn_driver_stmt *catalog_stmt;
@@ -176,8 +192,13 @@ static const tn_bulk_ops bulk_ops = {.size = sizeof(bulk_ops),
                                      .write = write_bulk,
                                      .finish = finish_bulk,
                                      .abandon = abandon_bulk};
-static const tn_notify_ops notify_ops = {
-    .size = sizeof(notify_ops), .listen = listen_to, .unlisten = unlisten, .wait = wait_for};
+static const tn_notify_ops notify_ops = {.size = sizeof(notify_ops),
+                                         .listen = listen_to,
+                                         .unlisten = unlisten,
+                                         .wait = wait_for,
+                                         .probe = probe,
+                                         .answered = answered,
+                                         .sql = "tell $1 $2"};
 static const tn_catalog_ops catalog_ops = {
     .size = sizeof(catalog_ops), .describe = catalog_describe, .tables = catalog_tables};
 
@@ -358,16 +379,23 @@ static void bulk_goes_through(void **state)
 static void notifications_go_through(void **state)
 {
     tn_notification got = {.size = sizeof(got)};
+    const tn_str channels[] = {TN__STR("b"), TN__STR("c")};
 
     (void)state;
-    assert_ok(wrapper->notify->listen(conn, TN__STR("c"), TN_NO_DEADLINE, &err), err);
-    assert_int_equal(seen.listening, 1);
+    assert_string_equal(wrapper->notify->sql, "tell $1 $2");
+    assert_ok(wrapper->notify->listen(conn, channels, 2, TN_NO_DEADLINE, &err), err);
+    assert_int_equal(seen.listening, 2);
+    assert_true(wrapper->notify->answered(conn));
+    assert_ok(wrapper->notify->probe(conn, TN_NO_DEADLINE, &err), err);
+    assert_int_equal(seen.probes, 1);
+    assert_false(wrapper->notify->answered(conn));
     assert_ok(wrapper->notify->wait(conn, TN_NO_DEADLINE, &got, &err), err);
     assert_true(tn_str_equal(got.channel, TN__STR("c")));
     assert_ok(wrapper->notify->unlisten(conn, TN__STR("c"), TN_NO_DEADLINE, &err), err);
-    assert_int_equal(seen.listening, 0);
+    assert_int_equal(seen.listening, 1);
     lose();
-    assert_status(wrapper->notify->listen(conn, TN__STR("c"), TN_NO_DEADLINE, &err), TN_LOST);
+    assert_status(wrapper->notify->listen(conn, channels, 2, TN_NO_DEADLINE, &err), TN_LOST);
+    assert_status(wrapper->notify->probe(conn, TN_NO_DEADLINE, &err), TN_LOST);
     assert_status(wrapper->notify->unlisten(conn, TN__STR("c"), TN_NO_DEADLINE, &err), TN_LOST);
     assert_status(wrapper->notify->wait(conn, TN_NO_DEADLINE, &got, &err), TN_LOST);
 }
