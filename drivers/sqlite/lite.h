@@ -30,6 +30,7 @@ typedef enum lite_mode { LITE_RWC = 0, LITE_RW, LITE_RO } lite_mode;
 
 typedef struct lite_options {
     char *path; /* absolute; NULL: sqlite::memory: */
+    char *seed; /* absolute: the file that this one begins as; NULL: empty */
     lite_mode mode;
     char synchronous[8]; /* off, normal, full */
     int64_t busy_timeout_ms;
@@ -51,6 +52,13 @@ tn_status lite_memory_create(const tn_host *host, lite_memory **ret, tn_error *e
 const char *lite_memory_name(const lite_memory *memory);
 /* No connection may be left. NULL is fine. */
 void lite_memory_free(lite_memory *memory);
+/* Before it is opened: the database is what this descriptor holds. false: errno tells. */
+bool lite_memory_load(lite_memory *memory, int fd, int64_t size);
+
+/* ---- seed.c: what sqlite::memory: begins with ------------------------------------------------ */
+
+/* As this database file, which nobody is writing to. */
+tn_status lite_seed_load(const tn_host *host, const char *seed, lite_memory *memory, tn_error *err);
 
 /* ---- source.c ------------------------------------------------------------------------------- */
 
