@@ -38,6 +38,7 @@ typedef enum tn__rule {
     TN__RULE_MISSING_VARIANT,
     TN__RULE_NO_DOWN,
     TN__RULE_EMPTY,
+    TN__RULE_OUT_OF_ORDER,
     TN__RULE_COUNT
 } tn__rule;
 

@@ -211,8 +211,6 @@ static tn_status describe(tn_driver_conn *conn, tn_str schema, int64_t deadline_
         status = pg_begin_now(conn, deadline_ns, err);
     if (status == TN_OK)
         status = check_server(conn, err);
-    if (status == TN_OK)
-        status = pg_begin_now(conn, deadline_ns, err);
     if (status != TN_OK)
         return status;
     r.inside = pg_txn(conn) != PQTRANS_IDLE;

@@ -41,9 +41,13 @@ static found lint_files(const char *driver, const char *after, const tn_migratio
     tn_migrations *set = tn_migrations_embedded(&files, driver, NULL, &err);
     if (!set)
         fail_msg("%s", err.message);
-    size_t count = tn_lint(set, driver, after, take, &all);
+    tn_lint_options options = TN_LINT_OPTIONS_INIT;
+    options.after = after;
+    size_t count = tn_lint(set, driver, &options, take, &all);
     assert_int_equal(count, all.n);
-    assert_int_equal(tn_lint(set, driver, after, NULL, NULL), count);
+    assert_int_equal(tn_lint(set, driver, &options, NULL, NULL), count);
+    if (!after)
+        assert_int_equal(tn_lint(set, driver, NULL, NULL, NULL), count);
     tn_migrations_free(set);
     return all;
 }
