@@ -116,7 +116,7 @@ static void the_head_is_checked(void **state)
     refused("built for driver ABI 0.2");
     setup(NULL);
     good.module.least_host_minor = TN_DRIVER_ABI_MINOR + 1;
-    refused("needs driver ABI 1.2 or later");
+    refused("needs driver ABI 1.3 or later");
 }
 
 static void the_descriptions_size_is_checked(void **state)
