@@ -16,7 +16,7 @@
 /* A driver is loaded when its major equals the host's and the host's minor is at least the least
  * one that the driver names. Structs only grow at their end within a major. */
 #define TN_DRIVER_ABI_MAJOR 1
-#define TN_DRIVER_ABI_MINOR 1
+#define TN_DRIVER_ABI_MINOR 2
 
 TN_BEGIN_DECLS
 
