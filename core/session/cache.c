@@ -46,19 +46,51 @@ static void link_newest(tn__cache *cache, tn__cached *entry)
     cache->newest = entry;
 }
 
+/* Handed out once more. */
+static tn__cached *use(tn__cache *cache, tn__cached *entry)
+{
+    if (entry != cache->newest) {
+        unlink_use(cache, entry);
+        link_newest(cache, entry);
+    }
+    entry->refs++;
+    tn__count(&cache->hits, 1);
+    return entry;
+}
+
+/* Literals stand some bytes apart. */
+static size_t place(const char *text)
+{
+    uintptr_t address = (uintptr_t)text;
+
+    return (address ^ address >> 6) % TN__CACHE_RECENT;
+}
+
+tn__cached *tn__cache_recall(tn__cache *cache, const char *text)
+{
+    tn__cached *entry = cache->recent[place(text)];
+
+    return entry && strcmp(entry->text, text) == 0 ? use(cache, entry) : NULL;
+}
+
+void tn__cache_remember(tn__cache *cache, const char *text, tn__cached *entry)
+{
+    if (entry->listed)
+        cache->recent[place(text)] = entry;
+}
+
+static void forget(tn__cache *cache, const tn__cached *entry)
+{
+    for (size_t i = 0; i < TN__CACHE_RECENT; i++)
+        if (cache->recent[i] == entry)
+            cache->recent[i] = NULL;
+}
+
 tn__cached *tn__cache_find(tn__cache *cache, const char *text, size_t len, uint64_t hash)
 {
-    for (tn__cached *entry = *bucket(cache, hash); entry; entry = entry->hash_next) {
-        if (entry->hash != hash || entry->len != len || memcmp(entry->text, text, len) != 0)
-            continue;
-        if (entry != cache->newest) {
-            unlink_use(cache, entry);
-            link_newest(cache, entry);
-        }
-        entry->refs++;
-        tn__count(&cache->hits, 1);
-        return entry;
-    }
+    for (tn__cached *entry = *bucket(cache, hash); entry; entry = entry->hash_next)
+        if (entry->hash == hash && entry->len == len && memcmp(entry->text, text, len) == 0)
+            return use(cache, entry);
     tn__count(&cache->misses, 1);
     return NULL;
 }
@@ -94,6 +126,7 @@ void tn__cache_drop(tn__cache *cache, tn__cached *entry)
             break;
         }
     unlink_use(cache, entry);
+    forget(cache, entry);
     entry->hash_next = NULL;
     entry->listed = false;
     cache->count--;

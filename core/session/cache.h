@@ -17,6 +17,8 @@
 #include "driver/driver.h"
 #include "observe/stats.h"
 
+enum { TN__CACHE_RECENT = 64 };
+
 typedef struct tn__cached {
     char *text;
     size_t len; /* as the driver gets it */
@@ -37,7 +39,8 @@ typedef struct tn__cache {
     tn__cached **buckets;
     size_t n_buckets; /* a power of two */
     size_t count;
-    size_t capacity; /* 0: nothing is kept */
+    size_t capacity;                      /* 0: nothing is kept */
+    tn__cached *recent[TN__CACHE_RECENT]; /* by the address of the text as the caller has it */
     tn__cached *newest;
     tn__cached *oldest;
     tn__counter hits; /* written by the connection's thread, read by any */
@@ -48,6 +51,12 @@ typedef struct tn__cache {
 bool tn__cache_init(tn__cache *cache, const tn__driver *driver, size_t capacity);
 /* Closes all statements; none may be in use. */
 void tn__cache_free(tn__cache *cache);
+
+/* The same text at the same address as lately, which is what a literal is: found by comparing, the
+ * text is neither measured nor hashed. One more reference, or NULL, which is no miss yet. */
+tn__cached *tn__cache_recall(tn__cache *cache, const char *text);
+/* Where it will be recalled from. */
+void tn__cache_remember(tn__cache *cache, const char *text, tn__cached *entry);
 
 /* A statement by its text with one more reference, or NULL. */
 tn__cached *tn__cache_find(tn__cache *cache, const char *text, size_t len, uint64_t hash);

@@ -148,7 +148,12 @@ bool tn__conn_reset(tn__conn *conn, int64_t deadline_ns)
 {
     if (conn->discard)
         return false;
-    tn__conn_settle(conn, 1000, NULL);
+    switch (tn__conn_state(conn)) {
+    case TN_CONN_IDLE:
+    case TN_CONN_IN_TXN:
+    case TN_CONN_FAILED: break;
+    default: tn__conn_settle(conn, 1000, NULL);
+    }
     if (conn->discard)
         return false;
     conn->host.shielded = true;

@@ -55,7 +55,7 @@ tn_status tn__query_exec(tn_db *db, const tn_call *call, const tn__sql *sql, con
 tn_status tn_exec_with(tn_db *db, const tn_call *call, const char *sql, const tn_arglist *args,
                        int64_t *ret_affected, tn_error *err)
 {
-    tn__sql text = tn__sql_from(sql);
+    tn__sql text = tn__sql_of(sql);
 
     return tn__query_exec(db, call, &text, args, ret_affected, err);
 }
@@ -165,7 +165,7 @@ tn_status tn__query_get(tn_db *db, const tn_call *call, const tn__sql *sql, cons
 tn_status tn_get_with(tn_db *db, const tn_call *call, const char *sql, const tn_arglist *args,
                       const tn_intolist *into, tn_error *err)
 {
-    tn__sql text = tn__sql_from(sql);
+    tn__sql text = tn__sql_of(sql);
 
     return tn__query_get(db, call, &text, args, into, err);
 }
@@ -180,7 +180,7 @@ tn_status tn_get(tn_db *db, const char *sql, const tn_arglist *args, const tn_in
 
 tn_rows *tn_query_with(tn_db *db, const tn_call *call, const char *sql, const tn_arglist *args)
 {
-    tn__sql text = tn__sql_from(sql);
+    tn__sql text = tn__sql_of(sql);
 
     return tn__rows_open(db, call, &text, args);
 }

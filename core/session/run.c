@@ -20,11 +20,18 @@ enum {
 /* Apart, so that what every call runs through needs no room for it. */
 #define SELDOM __attribute__((cold, noinline))
 
-tn__sql tn__sql_from(const char *text)
+tn_status tn__sql_measure(tn__sql *sql, tn_error *err)
 {
-    size_t len = text ? strlen(text) : 0;
-
-    return (tn__sql){.text = text, .len = len, .hash = tn__hash(text, len)};
+    if (sql->measured)
+        return TN_OK;
+    sql->len = strlen(sql->text);
+    if (sql->len > INT32_MAX)
+        return tn_error_set(err, TN_LIMIT, "54000", "the statement is longer than 2 GiB");
+    if (!tn__utf8_valid(sql->text, sql->len))
+        return tn_error_set(err, TN_DATA, "22021", "the statement is not valid UTF-8");
+    sql->hash = tn__hash(sql->text, sql->len);
+    sql->measured = true;
+    return TN_OK;
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -92,15 +99,23 @@ SELDOM static tn_status find_commented(tn__run *run, const tn__sql *sql, tn_erro
                                  run->deadline_ns, &run->on.stmt, err);
 }
 
-static tn_status prepare(tn__run *run, const tn__sql *sql, bool to_run, tn_error *err)
+static tn_status find_or_prepare(tn__run *run, const tn__sql *sql, bool to_run, tn_error *err)
 {
-    tn_status status;
+    tn__conn *conn = run->on.conn;
 
     if (TN_UNLIKELY(to_run && tn__traceparent_wanted()))
-        status = find_commented(run, sql, err);
-    else
-        status = tn__conn_prepare(run->on.conn, sql->text, sql->len, sql->hash, run->deadline_ns,
-                                  &run->on.stmt, err);
+        return find_commented(run, sql, err);
+    tn_status status = tn__conn_prepare(conn, sql->text, sql->len, sql->hash, run->deadline_ns,
+                                        &run->on.stmt, err);
+    if (status == TN_OK)
+        tn__cache_remember(&conn->cache, sql->text, run->on.stmt);
+    return status;
+}
+
+static tn_status prepare(tn__run *run, const tn__sql *sql, bool to_run, tn_error *err)
+{
+    tn_status status = run->on.stmt ? TN_OK : find_or_prepare(run, sql, to_run, err);
+
     if (status != TN_OK)
         return status;
     status = check_word(run->db, run->on.stmt, err);
@@ -129,8 +144,12 @@ static tn_status bind(tn__run *run, const tn_arglist *args, tn_error *err)
     return tn__bind(args, run->on.stmt->info.params, n, &conn->bind_arena, conn->params, err);
 }
 
-static tn_status prepare_anew(tn__run *run, const tn__sql *sql, tn_error *err)
+static tn_status prepare_anew(tn__run *run, tn__sql *sql, tn_error *err)
 {
+    tn_status status = tn__sql_measure(sql, err);
+
+    if (status != TN_OK)
+        return status;
     tn__cache_drop(&run->on.conn->cache, run->on.stmt);
     tn__cache_release(&run->on.conn->cache, run->on.stmt);
     run->on.stmt = NULL;
@@ -139,8 +158,8 @@ static tn_status prepare_anew(tn__run *run, const tn__sql *sql, tn_error *err)
 
 /* What a cached statement says of its placeholders may be older than the table: an argument that
  * does not fit is held against the statement as it would be prepared now. */
-static tn_status bind_anew(tn__run *run, const tn__sql *sql, const tn_arglist *args,
-                           tn_status status, tn_error *err)
+static tn_status bind_anew(tn__run *run, tn__sql *sql, const tn_arglist *args, tn_status status,
+                           tn_error *err)
 {
     tn_error fresh = TN_ERROR_INIT;
 
@@ -157,11 +176,11 @@ static tn_status bind_anew(tn__run *run, const tn__sql *sql, const tn_arglist *a
 
 /* The text's statement is prepared anew when the server has lost it; within a transaction that has
  * failed by then it is only forgotten, so that a retry finds a good one. */
-static tn_status execute(tn__run *run, const tn__sql *sql, const tn_arglist *args, uint32_t flags,
+static tn_status execute(tn__run *run, tn__sql *sql, const tn_arglist *args, uint32_t flags,
                          tn_error *err)
 {
     tn__conn *conn = run->on.conn;
-    int attempts = tn__conn_state(conn) == TN_CONN_IDLE ? STALE_ATTEMPTS : 1;
+    int attempts = run->in_transaction ? 1 : STALE_ATTEMPTS;
     tn_error why; /* large, and only filled on failure */
 
     why.status = TN_OK;
@@ -305,10 +324,6 @@ static tn_status begin(tn__run *run, tn_db *db, const tn_call *call, const tn__s
         return status;
     if (!sql->text)
         return tn_error_set(err, TN_MISUSE, NULL, "the statement is NULL");
-    if (sql->len > INT32_MAX)
-        return tn_error_set(err, TN_LIMIT, "54000", "the statement is longer than 2 GiB");
-    if (!tn__utf8_valid(sql->text, sql->len))
-        return tn_error_set(err, TN_DATA, "22021", "the statement is not valid UTF-8");
     status = tn__db_enter(db, err);
     if (status != TN_OK)
         return status;
@@ -326,6 +341,27 @@ static tn_status begin(tn__run *run, tn_db *db, const tn_call *call, const tn__s
     return TN_OK;
 }
 
+/* The statement from the cache, if the caller's text stands where it stood before; else the text is
+ * measured. Nothing was told of the statement yet. */
+static tn_status recall(tn__run *run, tn__sql *sql, bool to_run, tn_error *err)
+{
+    if (TN_LIKELY(!to_run || !tn__traceparent_wanted()))
+        run->on.stmt = tn__cache_recall(&run->on.conn->cache, sql->text);
+    tn_status status = run->on.stmt ? TN_OK : tn__sql_measure(sql, err);
+    if (status == TN_OK)
+        return TN_OK;
+    tn__host_end(&run->on.conn->host);
+    give_connection(run);
+    tn__db_leave(run->db);
+    return status;
+}
+
+static tn_str text_of(const tn__run *run, const tn__sql *sql)
+{
+    return run->on.stmt ? tn__str(run->on.stmt->text, run->on.stmt->len)
+                        : tn__str(sql->text, sql->len);
+}
+
 tn_status tn__run_start(tn__run *run, tn_db *db, const tn_call *call, const tn__sql *sql,
                         const tn_arglist *args, uint32_t flags, tn_error *err)
 {
@@ -339,14 +375,16 @@ tn_status tn__run_start(tn__run *run, tn_db *db, const tn_call *call, const tn__
     if (args && args->count > PARAMS_MAX)
         return tn_error_set(err, TN_LIMIT, "54023", "%zu arguments were given, %d are the most",
                             args->count, PARAMS_MAX);
+    tn__sql text = *sql;
     tn_status status = begin(run, db, call, sql, err);
+    if (status == TN_OK)
+        status = recall(run, &text, true, err);
     if (status != TN_OK)
         return status;
-    tn__watch_begin(&run->on.watch, &db->provider->observe, run->on.conn,
-                    tn__str(sql->text, sql->len));
-    status = prepare(run, sql, true, err);
+    tn__watch_begin(&run->on.watch, &db->provider->observe, run->on.conn, text_of(run, &text));
+    status = prepare(run, &text, true, err);
     if (status == TN_OK)
-        status = execute(run, sql, args, flags, err);
+        status = execute(run, &text, args, flags, err);
     if (status != TN_OK) {
         abandon(run, err);
         return err->status;
@@ -358,10 +396,13 @@ tn_status tn__run_start(tn__run *run, tn_db *db, const tn_call *call, const tn__
 
 tn_status tn__run_prepare(tn__run *run, tn_db *db, const tn__sql *sql, tn_error *err)
 {
+    tn__sql text = *sql;
     tn_status status = begin(run, db, NULL, sql, err);
+    if (status == TN_OK)
+        status = recall(run, &text, false, err);
     if (status != TN_OK)
         return status;
-    status = prepare(run, sql, false, err);
+    status = prepare(run, &text, false, err);
     if (status != TN_OK) {
         tn__stats_error(&run->on.conn->stats, status);
         abandon(run, err);
@@ -463,6 +504,11 @@ static tn_status leave(tn__run *run, tn_error *err)
 
     drain(run);
     tn__portal_close(&run->on);
+    if (TN_LIKELY(run->batch.done)) {
+        if (!conn->attached)
+            tn__host_end(&conn->host);
+        return TN_OK;
+    }
     /* Rows that were read into memory may end while others occupy the connection. */
     if (conn->attached)
         return TN_OK;

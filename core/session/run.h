@@ -11,11 +11,12 @@
 #include "session/handle.h"
 #include "session/portal.h"
 
-/* A statement's text with what was computed of it. */
+/* A statement's text (NUL-terminated, may be NULL) with what was computed of it. */
 typedef struct tn__sql {
     const char *text;
-    size_t len;
+    size_t len; /* this and the hash: 0 until it is measured */
     uint64_t hash;
+    bool measured;
 } tn__sql;
 
 enum {
@@ -31,7 +32,14 @@ typedef struct tn__run {
     bool commented; /* it was sent with a trace context behind its text */
 } tn__run;
 
-tn__sql tn__sql_from(const char *text);
+/* Not measured: what is found in the statement cache by its address needs not be. */
+static inline tn__sql tn__sql_of(const char *text)
+{
+    return (tn__sql){.text = text};
+}
+
+/* Measures it, if nobody has, and refuses what is no text for a statement: too long, not UTF-8. */
+tn_status tn__sql_measure(tn__sql *sql, tn_error *err);
 
 /*
  * Acquires (on a client), prepares, binds and executes. On success the run is to be ended with

@@ -67,7 +67,8 @@ static tn_stmt *new_stmt(tn_db *db, const tn__run *run)
     tn__arena_init(&stmt->arena, DESCRIPTION_MAX);
     stmt->sql = (tn__sql){.text = strndup(run->on.stmt->text, run->on.stmt->len),
                           .len = run->on.stmt->len,
-                          .hash = run->on.stmt->hash};
+                          .hash = run->on.stmt->hash,
+                          .measured = true};
     if (!stmt->sql.text || !copy_description(stmt, &run->on.stmt->info)) {
         tn_stmt_close(stmt);
         return NULL;
@@ -77,7 +78,7 @@ static tn_stmt *new_stmt(tn_db *db, const tn__run *run)
 
 tn_status tn_prepare(tn_db *db, const char *sql, tn_stmt **ret, tn_error *err)
 {
-    tn__sql text = tn__sql_from(sql);
+    tn__sql text = tn__sql_of(sql);
     tn__run run;
 
     tn_status status = tn__run_prepare(&run, db, &text, err);

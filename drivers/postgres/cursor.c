@@ -7,13 +7,14 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/lexer.h"
 #include "base/str.h"
 #include "kit/kit.h"
 #include "postgres/pg.h"
 
-enum { ARENA_MAX = 1 << 30 };
+enum { ARENA_MAX = 1 << 30, SHORT_ANSWER = 4096 };
 
 /* ---- one object a connection is used again --------------------------------------------------- */
 
@@ -127,7 +128,8 @@ static tn_status check_columns(tn_driver_cursor *cursor, const PGresult *result,
 
     for (size_t i = 0; same && i < columns; i++)
         same = PQftype(result, (int)i) == stmt->column_types[i].oid &&
-               PQfformat(result, (int)i) == (stmt->text ? 0 : 1);
+               (!stmt->text || PQfformat(result, (int)i) == 0);
+    same = same && (stmt->text || !columns || PQbinaryTuples(result));
     if (same)
         return TN_OK;
     /* It was run, so it is not run again; only the next call prepares it anew. */
@@ -268,7 +270,7 @@ static void set_expectation(tn_driver_stmt *stmt)
     conn->dirty_statements = conn->dirty_statements || (stmt->changes & PG_CHANGES_STATEMENTS);
 }
 
-static int send_query(tn_driver_stmt *stmt, size_t n, bool stream)
+static int send_query(tn_driver_stmt *stmt, size_t n)
 {
     tn_driver_conn *conn = stmt->conn;
     pg_encoder *e = &conn->encoder;
@@ -286,15 +288,49 @@ static int send_query(tn_driver_stmt *stmt, size_t n, bool stream)
         sent = PQsendQueryParams(conn->pg, stmt->sql.ptr, (int)n, e->types, e->values, e->lengths,
                                  e->formats, format);
     }
-    /* Refused only when nothing was sent; then the answer comes whole. */
-#ifdef LIBPQ_HAS_CHUNK_MODE
-    if (sent && stream)
-        PQsetChunkedRowsMode(conn->pg, PG_CHUNK_ROWS);
-#else
-    if (sent && stream)
-        PQsetSingleRowMode(conn->pg);
-#endif
     return sent && tail ? pg_tail_send(conn) : sent;
+}
+
+/* Refused only when nothing was sent; then the answer comes whole. */
+static void take_rows_apart(tn_driver_conn *conn)
+{
+#ifdef LIBPQ_HAS_CHUNK_MODE
+    PQsetChunkedRowsMode(conn->pg, PG_CHUNK_ROWS);
+#else
+    PQsetSingleRowMode(conn->pg);
+#endif
+}
+
+/* The server sends when it has 8 KiB or has come to the end, which these bytes tell. Rows that end
+ * in them by chance are then taken whole: that costs memory, and nothing else. */
+static bool is_short_and_whole(const tn_driver_conn *conn)
+{
+    static const char ready[] = {'Z', 0, 0, 0, 5};
+    char seen[SHORT_ANSWER];
+    ssize_t got = recv(PQsocket(conn->pg), seen, sizeof(seen), MSG_PEEK | MSG_DONTWAIT);
+
+    return got > (ssize_t)sizeof(ready) && got < (ssize_t)sizeof(seen) &&
+           memcmp(seen + got - sizeof(ready) - 1, ready, sizeof(ready)) == 0;
+}
+
+/*
+ * Before anything of the answer is read: rows come apart, so that memory stays bounded, unless the
+ * answer is short and has come as a whole. libpq makes a second result for rows that come apart,
+ * which costs more than the look into the socket.
+ */
+static tn_status choose_mode(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    if (conn->read_early || !conn->plain) {
+        take_rows_apart(conn);
+        return TN_OK;
+    }
+    tn_status status = pg_wait(conn, TN_WAIT_READ, TN_PHASE_EXECUTE, deadline_ns, err);
+    if (status != TN_OK)
+        return status;
+    if (!is_short_and_whole(conn))
+        take_rows_apart(conn);
+    (void)PQconsumeInput(conn->pg); /* what is wrong is seen when the result is asked for */
+    return TN_OK;
 }
 
 /* The server refused; the statement may have been lost there. */
@@ -424,7 +460,9 @@ tn_status pg_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_para
     cursor->inside = PQtransactionStatus(conn->pg) == PQTRANS_INTRANS;
     cursor->attached = true;
     conn->attached = cursor;
-    status = pg_sent(conn, send_query(stmt, n_params, stream), TN_PHASE_EXECUTE, deadline_ns, err);
+    status = pg_sent(conn, send_query(stmt, n_params), TN_PHASE_EXECUTE, deadline_ns, err);
+    if (status == TN_OK && stream)
+        status = choose_mode(conn, deadline_ns, err);
     if (status == TN_OK)
         status = first_result(cursor, deadline_ns, err);
     if (status != TN_OK) {

@@ -65,6 +65,7 @@ static tn_status flush(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns
         tn_status status = pg_wait(conn, TN_WAIT_READ | TN_WAIT_WRITE, phase, deadline_ns, err);
         if (status != TN_OK)
             return status;
+        conn->read_early = true;
         if (!PQconsumeInput(conn->pg))
             return pg_fail_lost(conn, phase, err);
     }
@@ -76,6 +77,7 @@ tn_status pg_sent(tn_driver_conn *conn, int sent, tn_phase phase, int64_t deadli
     if (sent) {
         conn->failed = conn->failed && conn->pending;
         conn->pending = true;
+        conn->read_early = false;
         return flush(conn, phase, deadline_ns, err);
     }
     /* Not queued: nothing of it has left. */

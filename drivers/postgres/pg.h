@@ -117,6 +117,8 @@ struct tn_driver_conn {
     tn_host_conn *host_conn;
     PGconn *pg;
     bool broken;
+    bool plain;            /* no TLS: what stands in the socket can be looked at */
+    bool read_early;       /* something was read while the last statement was being sent */
     bool pending;          /* something was sent whose answer was not read to the end */
     bool committing;       /* what is pending is a COMMIT */
     bool failed;           /* an error of what is pending was read, or the tag ROLLBACK */

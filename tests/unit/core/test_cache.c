@@ -76,6 +76,40 @@ static void an_entry_is_a_copy_with_its_first_word(void **state)
     tn__cache_free(&cache);
 }
 
+static void a_text_is_recalled_where_it_stood_while_it_is_the_same(void **state)
+{
+    tn__cache cache = make(1);
+    char text[] = "select 1";
+
+    (void)state;
+    assert_null(tn__cache_recall(&cache, text));
+    tn__cached *entry = add(&cache, text, 7, 0);
+    tn__cache_remember(&cache, text, entry);
+    assert_ptr_equal(tn__cache_recall(&cache, text), entry);
+    assert_int_equal(entry->refs, 2);
+    text[7] = '2'; /* the caller's buffer holds another statement now */
+    assert_null(tn__cache_recall(&cache, text));
+    text[7] = '1';
+    tn__cache_release(&cache, entry);
+    tn__cache_release(&cache, entry);
+    put(&cache, "select 3", 8, 1); /* takes its place */
+    assert_int_equal(closed[0], 1);
+    assert_null(tn__cache_recall(&cache, text));
+    tn__cache_free(&cache);
+}
+
+static void what_is_not_kept_is_not_remembered(void **state)
+{
+    tn__cache cache = make(0);
+
+    (void)state;
+    tn__cached *entry = add(&cache, "a", 1, 0);
+    tn__cache_remember(&cache, "a", entry);
+    assert_null(tn__cache_recall(&cache, "a"));
+    tn__cache_release(&cache, entry);
+    tn__cache_free(&cache);
+}
+
 static void the_least_recently_used_goes_first(void **state)
 {
     (void)state;
@@ -208,6 +242,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_entry_is_a_copy_with_its_first_word),
+        cmocka_unit_test(a_text_is_recalled_where_it_stood_while_it_is_the_same),
+        cmocka_unit_test(what_is_not_kept_is_not_remembered),
         cmocka_unit_test(the_least_recently_used_goes_first),
         cmocka_unit_test(the_order_holds_over_many_uses),
         cmocka_unit_test(an_evicted_statement_in_use_is_closed_by_its_last_user),
