@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "session/bind.h"
-#include "session/run.h"
 
 enum { ARENA_MAX = 1 << 24, ROW_MAX = 1 << 30, LOOK_ROWS = 256, REPORT_ROWS = 10000 };
 
@@ -140,23 +139,28 @@ static tn_bulk *new_bulk(const tn_bulk_options *options)
     return bulk;
 }
 
-static tn_status prepare(tn_bulk *bulk, tn_str sql, bool fresh, tn_error *err)
+tn_status tn__bulk_prepare(tn_bulk *bulk, tn_str sql, bool fresh, tn__cached **ret, tn_error *err)
 {
     tn__conn *conn = bulk->tx->conn;
     uint64_t hash = tn__hash(sql.ptr, sql.len);
-    tn__cached *known = tn__cache_find(&conn->cache, sql.ptr, sql.len, hash);
+    tn__cached *known = fresh ? tn__cache_find(&conn->cache, sql.ptr, sql.len, hash) : NULL;
 
-    if (known && !fresh) {
-        bulk->insert = known;
-        bulk->insert_is_old = true;
-    } else if (known) {
+    if (known) {
         tn__cache_drop(&conn->cache, known);
         tn__cache_release(&conn->cache, known);
     }
-    tn__watch_begin(&bulk->watch, &bulk->tx->provider->observe, conn, sql);
-    if (bulk->insert)
-        return TN_OK;
-    return tn__conn_prepare(conn, sql.ptr, sql.len, hash, bulk->deadline_ns, &bulk->insert, err);
+    return tn__conn_prepare(conn, sql.ptr, sql.len, hash, bulk->deadline_ns, ret, err);
+}
+
+static tn_status prepare_insert(tn_bulk *bulk, tn_str sql, bool fresh, tn_error *err)
+{
+    tn__watch_begin(&bulk->watch, &bulk->tx->provider->observe, bulk->tx->conn, sql);
+    tn_status status = tn__bulk_prepare(bulk, sql, fresh, &bulk->insert, err);
+    if (status != TN_OK)
+        return status;
+    bulk->insert_is_old = bulk->insert->used_before;
+    bulk->insert->used_before = true;
+    return TN_OK;
 }
 
 static tn_status start_driver(tn_bulk *bulk, tn_error *err)
@@ -199,14 +203,13 @@ static tn_status start(tn_bulk *bulk, const char *table, const char *columns, bo
     tn_str sql;
 
     bulk->deadline_ns = tn__db_deadline(tx, bulk->options.timeout_ms);
-    tn_status status = tn__bulk_write_sql(bulk, table, columns, &sql, err);
-    if (status != TN_OK)
-        return status;
-    status = tn__db_enter(tx, err);
+    tn_status status = tn__db_enter(tx, err);
     if (status != TN_OK)
         return status;
     tn__host_begin(&tx->conn->host);
-    status = prepare(bulk, sql, fresh, err);
+    status = tn__bulk_write_sql(bulk, table, columns, &sql, err);
+    if (status == TN_OK)
+        status = prepare_insert(bulk, sql, fresh, err);
     if (status == TN_OK)
         status = start_driver(bulk, err);
     tn__db_leave(tx);

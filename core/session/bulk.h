@@ -38,6 +38,10 @@ struct tn_bulk {
 tn_status tn__bulk_write_sql(tn_bulk *bulk, const char *table, const char *columns,
                              tn_str *ret_insert, tn_error *err);
 
+/* Prepares a statement in the bulk's transaction; fresh: one that is known already is forgotten, it
+ * may be older than the table. The reference is given back with tn__cache_release(). */
+tn_status tn__bulk_prepare(tn_bulk *bulk, tn_str sql, bool fresh, tn__cached **ret, tn_error *err);
+
 /* bulk_error.c: makes of an error of a value, or of the database, one of a row. where: what the
  * driver knows of it. */
 void tn__bulk_name_row(const tn_bulk *bulk, const tn_bulk_info *where, tn_error *err);

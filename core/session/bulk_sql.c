@@ -5,7 +5,6 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "session/bulk.h"
-#include "session/run.h"
 
 enum { SQL_MAX = 1 << 20 };
 
@@ -29,8 +28,9 @@ static tn_status keep(tn_bulk *bulk, tn__buf *sql, tn_str *ret, tn_error *err)
 /* Every column of the table, by asking for no row of it. */
 static tn_status all_columns(tn_bulk *bulk, tn_error *err)
 {
+    tn__conn *conn = bulk->tx->conn;
+    tn__cached *stmt;
     tn__buf text;
-    tn__run run;
     tn_str sql;
 
     tn__buf_init(&text, SQL_MAX);
@@ -39,15 +39,14 @@ static tn_status all_columns(tn_bulk *bulk, tn_error *err)
     tn_status status = keep(bulk, &text, &sql, err);
     if (status != TN_OK)
         return status;
-    const tn__sql asked = tn__sql_from(sql.ptr);
-    status = tn__run_prepare(&run, bulk->tx, &asked, err);
+    status = tn__bulk_prepare(bulk, sql, true, &stmt, err);
     if (status != TN_OK)
         return status;
-    const tn_stmt_info *info = &run.on.stmt->info;
+    const tn_stmt_info *info = &stmt->info;
     bool good = tn__names_init(&bulk->columns, info->n_columns + 1, &bulk->arena);
     for (size_t i = 0; good && i < info->n_columns; i++)
         good = tn__names_add(&bulk->columns, info->columns[i].name, &bulk->arena);
-    tn__run_end(&run);
+    tn__cache_release(&conn->cache, stmt);
     if (!good)
         return out_of_memory(err);
     return bulk->columns.count ? TN_OK
