@@ -107,22 +107,6 @@ static void put_columns(tn__buf *sql, const tn_str *columns, size_t n)
     }
 }
 
-/* The temporary table takes what the table's columns take, without its constraints. */
-static tn_status make_stage(tn_driver_bulk *bulk, int64_t deadline_ns, tn_error *err)
-{
-    const tn_bulk_request *request = &bulk->own;
-    tn__buf *sql = &bulk->scratch;
-
-    tn__buf_reset(sql);
-    tn__buf_puts(sql, "CREATE TEMPORARY TABLE " STAGE " ON COMMIT DROP AS SELECT ");
-    put_columns(sql, request->columns, request->n_columns);
-    tn__buf_puts(sql, " FROM ");
-    tn__buf_str(sql, request->table);
-    tn__buf_puts(sql, " WITH NO DATA");
-    bulk->staged = true;
-    return run_sql(bulk, deadline_ns, NULL, err);
-}
-
 /* Of several rows with one key the last one counts, which stands furthest behind in a table that
  * was only ever added to. NULLs are never the same key. */
 static void put_last_of_each_key(tn__buf *sql, const tn_bulk_request *request)
@@ -139,12 +123,8 @@ static void put_last_of_each_key(tn__buf *sql, const tn_bulk_request *request)
     tn__buf_puts(sql, " ORDER BY tn__place");
 }
 
-static tn_status merge(tn_driver_bulk *bulk, int64_t deadline_ns, int64_t *ret_rows, tn_error *err)
+static void put_merge(tn__buf *sql, const tn_bulk_request *request)
 {
-    const tn_bulk_request *request = &bulk->own;
-    tn__buf *sql = &bulk->scratch;
-
-    tn__buf_reset(sql);
     tn__buf_puts(sql, "INSERT INTO ");
     tn__buf_str(sql, request->table);
     tn__buf_puts(sql, " (");
@@ -158,6 +138,32 @@ static tn_status merge(tn_driver_bulk *bulk, int64_t deadline_ns, int64_t *ret_r
         tn__buf_puts(sql, STAGE);
     tn__buf_puts(sql, " ");
     tn__buf_str(sql, request->conflict);
+}
+
+/* The temporary table takes what the table's columns take, without its constraints. Whether there
+ * is a constraint for the key is seen by planning only, and is to be known before the rows come. */
+static tn_status make_stage(tn_driver_bulk *bulk, int64_t deadline_ns, tn_error *err)
+{
+    const tn_bulk_request *request = &bulk->own;
+    tn__buf *sql = &bulk->scratch;
+
+    tn__buf_reset(sql);
+    tn__buf_puts(sql, "CREATE TEMPORARY TABLE " STAGE " ON COMMIT DROP AS SELECT ");
+    put_columns(sql, request->columns, request->n_columns);
+    tn__buf_puts(sql, " FROM ");
+    tn__buf_str(sql, request->table);
+    tn__buf_puts(sql, " WITH NO DATA; EXPLAIN ");
+    put_merge(sql, request);
+    bulk->staged = true;
+    return run_sql(bulk, deadline_ns, NULL, err);
+}
+
+static tn_status merge(tn_driver_bulk *bulk, int64_t deadline_ns, int64_t *ret_rows, tn_error *err)
+{
+    tn__buf *sql = &bulk->scratch;
+
+    tn__buf_reset(sql);
+    put_merge(sql, &bulk->own);
     bulk->merging = true;
     tn_status status = run_sql(bulk, deadline_ns, ret_rows, err);
     if (status != TN_OK)
