@@ -43,7 +43,13 @@ typedef enum tool_option_id {
     TOOL_OPT_KEEP_LOG,
     TOOL_OPT_PG_BINDIR,
     TOOL_OPT_SET,
-    TOOL_OPT_PASSWORD_ENV
+    TOOL_OPT_PASSWORD_ENV,
+    TOOL_OPT_FORMAT,
+    TOOL_OPT_COLUMNS,
+    TOOL_OPT_NO_HEADER,
+    TOOL_OPT_SEPARATOR,
+    TOOL_OPT_ON_CONFLICT,
+    TOOL_OPT_KEY
 } tool_option_id;
 
 /* An option. Its name takes an argument on every command or on none. */
