@@ -5,8 +5,8 @@
  * same transaction. Nothing but an error comes from the server meanwhile, so once it speaks, the
  * COPY is ended to hear what it says.
  *
- * Rows that may meet others of their key, and tables that take no COPY (a view, row security), are
- * reached by way of a temporary table.
+ * Rows that may meet others of their key, and a table whose row security forbids COPY, are reached
+ * by way of a temporary table.
  */
 #include "postgres/copy.h"
 
@@ -47,8 +47,8 @@ static void note_place(tn_driver_bulk *bulk, const PGresult *refusal)
     uint64_t line;
 
     if (!context || !bulk->running ||
-        !pg_copy_place(context, bulk->own.columns, bulk->own.n_columns, &line,
-                       &bulk->failed_column))
+        !pg_copy_place(context, bulk->staged ? TN__STR("\"tn_bulk_stage\"") : bulk->own.table,
+                       bulk->own.columns, bulk->own.n_columns, &line, &bulk->failed_column))
         return;
     bulk->failed_row = bulk->before + line;
 }
@@ -193,7 +193,7 @@ static void write_copy(tn_driver_bulk *bulk, pg_copy_format format)
 
 static bool takes_no_copy(const PGresult *refusal)
 {
-    return pg_has_sqlstate(refusal, "42809") || pg_has_sqlstate(refusal, "0A000");
+    return pg_has_sqlstate(refusal, "0A000");
 }
 
 /* *ret_detour: it takes no COPY, which undoing the savepoint mends. */

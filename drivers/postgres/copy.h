@@ -34,9 +34,9 @@ void pg_copy_begin_binary(tn__buf *out);
 void pg_copy_end_binary(tn__buf *out);
 
 /* Pure: the row, and the column where it is told, that the server's context speaks of: "COPY t,
- * line 3, column a", in whatever language. columns are quoted. false: it speaks of none. */
-bool pg_copy_place(const char *context, const tn_str *columns, size_t n_columns, uint64_t *ret_row,
-                   uint32_t *ret_column);
+ * line 3, column a", in whatever language. Names are quoted. false: it speaks of none. */
+bool pg_copy_place(const char *context, tn_str table, const tn_str *columns, size_t n_columns,
+                   uint64_t *ret_row, uint32_t *ret_column);
 
 extern const tn_bulk_ops pg_bulk_ops;
 

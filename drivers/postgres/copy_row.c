@@ -266,13 +266,29 @@ static const char *line_of_copy(const char *context)
     return context;
 }
 
-/* The table's name may hold anything, so the last number that stands as one of a line does is
- * looked for: behind a comma, a word and a blank. */
-bool pg_copy_place(const char *context, const tn_str *columns, size_t n_columns, uint64_t *ret_row,
-                   uint32_t *ret_column)
+/* The last part of "schema"."table". */
+static tn_str last_part(tn_str quoted)
+{
+    size_t begin = 0;
+    bool inside = false;
+
+    for (size_t i = 0; i < quoted.len; i++) {
+        inside ^= quoted.ptr[i] == '"';
+        if (!inside && quoted.ptr[i] == '.')
+            begin = i + 1;
+    }
+    return (tn_str){quoted.ptr + begin, quoted.len - begin};
+}
+
+/* A number that stands as one of a line does: behind a comma, a word and a blank. */
+bool pg_copy_place(const char *context, tn_str table, const tn_str *columns, size_t n_columns,
+                   uint64_t *ret_row, uint32_t *ret_column)
 {
     const char *at = line_of_copy(context);
 
+    /* The name may hold anything, also what looks like that. */
+    if (at)
+        at += 5 + goes_on_with(at + 5, last_part(table));
     for (; at && *at && *at != '\n'; at++) {
         if (strncmp(at, ", ", 2) != 0)
             continue;

@@ -548,7 +548,7 @@ static void values_of_the_rest(void **state)
     (void)state;
     IS(TN_DRIVER_MAGIC, INT64_C(0x01726476726e6574));
     IS(TN_DRIVER_ABI_MAJOR, 1);
-    IS(TN_DRIVER_ABI_MINOR, 1);
+    IS(TN_DRIVER_ABI_MINOR, 2);
     IS(TN_DRIVER_STALE, 1000);
     IS(TN_WAIT_READ, 1);
     IS(TN_WAIT_WRITE, 2);

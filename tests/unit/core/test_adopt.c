@@ -110,13 +110,13 @@ static void the_head_is_checked(void **state)
     refused("magic number");
     setup(NULL);
     good.module.abi_major = 2;
-    refused("built for driver ABI 2.1, this library has 1.1; rebuild");
+    refused("built for driver ABI 2.2, this library has 1.2; rebuild");
     setup(NULL);
     good.module.abi_major = 0;
-    refused("built for driver ABI 0.1");
+    refused("built for driver ABI 0.2");
     setup(NULL);
     good.module.least_host_minor = TN_DRIVER_ABI_MINOR + 1;
-    refused("needs driver ABI 1.2 or later");
+    refused("needs driver ABI 1.3 or later");
 }
 
 static void the_descriptions_size_is_checked(void **state)
