@@ -37,6 +37,7 @@ typedef struct import {
     size_t *array_sizes;
     uint64_t rows;
     bool at_hand; /* the last one that was read still is */
+    bool uneven;  /* not every row has one line */
     tn_bulk_options options;
     progress bar;
     tn_error err;
@@ -225,8 +226,14 @@ static void place_row(import *m)
 {
     uint64_t row = m->err.row;
 
-    if (!row || (!(m->at_hand && row == m->rows) && !read_again(m, row)))
+    if (!row)
         return;
+    if (!(m->at_hand && row == m->rows) && !read_again(m, row)) {
+        if (!m->uneven)
+            m->place = (report_place){.file = m->shown,
+                                      .line = (unsigned)(row + (m->is_csv && m->header ? 1 : 0))};
+        return;
+    }
     size_t at = value_place(m, m->err.column);
     if (m->is_csv)
         set_place(m, m->csv.line, m->csv.record, m->csv.length, at);
@@ -382,7 +389,9 @@ static int json_value_to(import *m, size_t column, const json_member *member)
         m->args[column] = tn_arg_text(NULL);
         return TOOL_EXIT_FINE;
     }
-    m->args[column] = tn_arg_str(member->text);
+    /* In a json column a string is a document of its own, with its quotes. */
+    bool plain = member->kind == JSON_TEXT && m->types[column] != TN_TYPE_JSON;
+    m->args[column] = tn_arg_str(plain ? json_lines_text(member) : member->text);
     if (member->kind != JSON_ARRAY || m->types[column] != TN_TYPE_ARRAY)
         return TOOL_EXIT_FINE;
     if (!json_array_text(member->text, &m->arrays[column], &m->array_sizes[column], &len)) {
@@ -451,6 +460,7 @@ static int put_rows(import *m, tn_bulk *bulk, bool first_is_read)
         if (is_blank(m))
             continue;
         m->rows++;
+        m->uneven |= (m->is_csv ? m->csv.line - (m->header ? 1 : 0) : m->json.line) != m->rows;
         int result = m->is_csv ? csv_row(m, &row) : json_row(m, &row);
         if (result != TOOL_EXIT_FINE)
             return result;

@@ -134,6 +134,11 @@ static tn_str unescape(char *text, size_t len)
     return (tn_str){text, to};
 }
 
+tn_str json_lines_text(const json_member *member)
+{
+    return unescape((char *)(uintptr_t)member->text.ptr + 1, member->text.len - 2);
+}
+
 static json_kind kind_of(char first)
 {
     switch (first) {
@@ -188,8 +193,6 @@ static source_status take_value(json_lines *r, size_t *at, json_member *member)
     member->at = *at;
     member->kind = kind_of(r->record[*at]);
     member->text = (tn_str){r->record + *at, end - *at};
-    if (member->kind == JSON_TEXT)
-        member->text = unescape(r->record + *at + 1, end - *at - 2);
     *at = end;
     return SOURCE_OK;
 }

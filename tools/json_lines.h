@@ -9,14 +9,15 @@
 
 typedef enum json_kind {
     JSON_NULL = 0,
-    JSON_TEXT,   /* a string; text is what it stands for */
-    JSON_PLAIN,  /* a number, true, false: as written */
-    JSON_OBJECT, /* as written, as the next */
+    JSON_TEXT,  /* a string */
+    JSON_PLAIN, /* a number, true, false */
+    JSON_OBJECT,
     JSON_ARRAY
 } json_kind;
 
 typedef struct json_member {
-    tn_str key, text; /* valid until the next line */
+    tn_str key;
+    tn_str text; /* the value as it is written; valid until the next line, as the key */
     json_kind kind;
     size_t at; /* where the value begins in its line */
 } json_member;
@@ -36,6 +37,9 @@ void json_lines_init(json_lines *r, source *in);
 /* The next line that is not blank. SOURCE_WRONG: it is not an object. */
 source_status json_lines_next(json_lines *r);
 void json_lines_free(json_lines *r);
+
+/* What a string stands for, once: it is unescaped where it stands. */
+tn_str json_lines_text(const json_member *member);
 
 /* A JSON array as the text of an SQL array, {1,NULL,"a"}, appended to *buf (allocated, grows).
  * false: an item is no plain value, or there is no memory. The JSON is changed. */

@@ -33,10 +33,11 @@ static const char *skip_blanks(const char *at)
 static size_t read_one(const char **at, char name[LONGEST + 1])
 {
     const char *p = skip_blanks(*at);
-    bool quoted = *p == '"';
+    bool quoted = *p == '"', closed = !quoted;
     size_t len = 0;
 
     for (p += quoted; *p && len <= LONGEST; p++) {
+        closed = closed || (*p == '"' && p[1] != '"');
         if (quoted && *p == '"' && *++p != '"')
             break;
         if (!quoted && strchr(", \t\r\n\"", *p))
@@ -46,7 +47,7 @@ static size_t read_one(const char **at, char name[LONGEST + 1])
         name[len++] = (char)(!quoted && *p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
     }
     *at = skip_blanks(p);
-    return len;
+    return closed ? len : 0;
 }
 
 bool names_read(names *n, const char *text)

@@ -21,7 +21,7 @@ fits() {
     if [ -s "$err" ]; then flunk "$1: nothing on standard error" "$(cat "$err")"; fi
 }
 
-commands=(health sql env "drivers list" "drivers inspect" "drivers certify" doctor "pg run" completion)
+commands=(health sql "sql import" "sql export" env "drivers list" "drivers inspect" "drivers certify" doctor "pg run" completion)
 exits "tenon --help" 0 "$TENON" --help
 fits "tenon --help"
 cp "$out" "$scratch/help"
