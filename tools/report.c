@@ -22,6 +22,11 @@ static void say(const char *label, term_style style, const char *text)
     }
 }
 
+void report_label(const char *label, const char *text)
+{
+    say(label, TERM_DIM, text);
+}
+
 void tool_warn(const char *format, ...)
 {
     char text[1024];

@@ -22,6 +22,9 @@ typedef struct report_place {
 /* Says what went wrong; place may be NULL. Returns the exit code. */
 int report_error(const tool *t, const tn_error *err, const report_place *place);
 
+/* A line of text behind a label, on standard error, as errors have them ("  hint: "). */
+void report_label(const char *label, const char *text);
+
 /* The members of "error" in an answer. */
 void report_error_json(json *j, const tn_error *err, const report_place *place);
 

@@ -77,7 +77,10 @@ void term_show_progress(const char *what, int seconds)
 {
     char line[256];
 
-    snprintf(line, sizeof(line), "%s ... %d s", what ? what : "", seconds);
+    if (seconds < 0)
+        snprintf(line, sizeof(line), "%s ...", what ? what : "");
+    else
+        snprintf(line, sizeof(line), "%s ... %d s", what ? what : "", seconds);
     term_show_line(what ? line : NULL);
 }
 

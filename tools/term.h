@@ -32,8 +32,8 @@ bool term_output(void);
 /* Standard error is a terminal whose lines may be redrawn. */
 bool term_progress(void);
 
-/* Draws a line of progress over the last one; NULL takes it away. Does nothing without a terminal.
- */
+/* Draws a line of progress over the last one; NULL takes it away. seconds below 0 are not shown.
+ * Does nothing without a terminal. */
 void term_show_progress(const char *what, int seconds);
 /* The same with the whole line. */
 void term_show_line(const char *line);

@@ -16,9 +16,13 @@
 /* What the process exits with; said in every --help. */
 enum {
     TOOL_EXIT_FINE = 0,
-    TOOL_EXIT_SQL = 1,     /* the SQL failed, or something at run time */
-    TOOL_EXIT_USAGE = 2,   /* usage or configuration, a driver included */
-    TOOL_EXIT_CONNECT = 6, /* no connection */
+    TOOL_EXIT_SQL = 1,       /* the SQL failed, or something at run time */
+    TOOL_EXIT_USAGE = 2,     /* usage or configuration, a driver included */
+    TOOL_EXIT_PENDING = 3,   /* work is pending, or something is out of date */
+    TOOL_EXIT_INTEGRITY = 4, /* edited, missing, out of order, drift, unfinished, unsafe */
+    TOOL_EXIT_LOCKED = 5,    /* a lock was not had in time: try again */
+    TOOL_EXIT_CONNECT = 6,   /* no connection */
+    TOOL_EXIT_REFUSED = 7,   /* it destroys: wants --confirm */
     TOOL_EXIT_INTERRUPTED = 130
 };
 
@@ -49,7 +53,33 @@ typedef enum tool_option_id {
     TOOL_OPT_NO_HEADER,
     TOOL_OPT_SEPARATOR,
     TOOL_OPT_ON_CONFLICT,
-    TOOL_OPT_KEY
+    TOOL_OPT_KEY,
+    TOOL_OPT_CONFIRM,
+    TOOL_OPT_DIR,
+    TOOL_OPT_HISTORY,
+    TOOL_OPT_TO,
+    TOOL_OPT_FROM,
+    TOOL_OPT_COUNT,
+    TOOL_OPT_DRIVER,
+    TOOL_OPT_LOCK_WAIT,
+    TOOL_OPT_LOCK_TIMEOUT,
+    TOOL_OPT_OUT_OF_ORDER,
+    TOOL_OPT_ALL,
+    TOOL_OPT_WATCH,
+    TOOL_OPT_SCHEMA,
+    TOOL_OPT_NO_SCHEMA,
+    TOOL_OPT_ACCEPT_DRIFT,
+    TOOL_OPT_NO_RUN,
+    TOOL_OPT_STRICT,
+    TOOL_OPT_EVENTS,
+    TOOL_OPT_FORCE,
+    TOOL_OPT_REPLACE,
+    TOOL_OPT_NAME,
+    TOOL_OPT_APPLIED,
+    TOOL_OPT_ROLLED_BACK,
+    TOOL_OPT_ACCEPT_CHECKSUM,
+    TOOL_OPT_STEP_DONE,
+    TOOL_OPT_STEP_AGAIN
 } tool_option_id;
 
 /* An option. Its name takes an argument on every command or on none. */

@@ -184,6 +184,11 @@ bool tn_config_entry_at(const tn_config *config, size_t i, tn_config_entry *ret)
     return true;
 }
 
+const char *tn_config_url(const tn_config *config)
+{
+    return config ? tn__config_text(config, TN__OPT_URL) : NULL;
+}
+
 const char *tn_config_warnings(const tn_config *config)
 {
     return config->warnings.ptr ? config->warnings.ptr : "";

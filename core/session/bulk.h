@@ -17,7 +17,7 @@ struct tn_bulk {
     tn_driver_bulk *driver; /* NULL: the insert is executed once a row */
     const tn_param *params;
     tn_value *values; /* of one row */
-    tn__names columns, keys;
+    tn__namelist columns, keys;
     tn_str table, conflict;
     int64_t deadline_ns;
     int64_t rows;    /* given */

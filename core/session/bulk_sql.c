@@ -43,9 +43,9 @@ static tn_status all_columns(tn_bulk *bulk, tn_error *err)
     if (status != TN_OK)
         return status;
     const tn_stmt_info *info = &stmt->info;
-    bool good = tn__names_init(&bulk->columns, info->n_columns + 1, &bulk->arena);
+    bool good = tn__namelist_init(&bulk->columns, info->n_columns + 1, &bulk->arena);
     for (size_t i = 0; good && i < info->n_columns; i++)
-        good = tn__names_add(&bulk->columns, info->columns[i].name, &bulk->arena);
+        good = tn__namelist_add(&bulk->columns, info->columns[i].name, &bulk->arena);
     tn__cache_release(&conn->cache, stmt);
     if (!good)
         return out_of_memory(err);
@@ -54,7 +54,7 @@ static tn_status all_columns(tn_bulk *bulk, tn_error *err)
                                               "the table has no columns to put values into");
 }
 
-static void put_names(tn__buf *sql, const tn__names *names)
+static void put_names(tn__buf *sql, const tn__namelist *names)
 {
     for (size_t i = 0; i < names->count; i++) {
         tn__buf_puts(sql, i ? ", " : "");
@@ -68,7 +68,7 @@ static void put_update(tn__buf *sql, const tn_bulk *bulk)
     size_t n = 0;
 
     for (size_t i = 0; i < bulk->columns.count; i++) {
-        if (tn__names_find(&bulk->keys, bulk->columns.plain[i]) >= 0)
+        if (tn__namelist_find(&bulk->keys, bulk->columns.plain[i]) >= 0)
             continue;
         tn__buf_puts(sql, n++ ? ", " : " DO UPDATE SET ");
         tn__buf_str(sql, bulk->columns.quoted[i]);
@@ -105,7 +105,7 @@ static tn_status read_key(tn_bulk *bulk, tn_error *err)
         return TN_OK;
     tn_status status = tn__name_columns(bulk->options.key, "key", &bulk->arena, &bulk->keys, err);
     for (size_t i = 0; status == TN_OK && i < bulk->keys.count; i++)
-        if (tn__names_find(&bulk->columns, bulk->keys.plain[i]) < 0)
+        if (tn__namelist_find(&bulk->columns, bulk->keys.plain[i]) < 0)
             status = tn_error_set(err, TN_SYNTAX, "42703",
                                   "key: \"%s\" is not one of the columns that are written",
                                   bulk->keys.plain[i]);

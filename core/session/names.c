@@ -87,14 +87,14 @@ tn_status tn__name_table(const char *text, tn__arena *arena, tn_str *ret_quoted,
     return TN_OK;
 }
 
-bool tn__names_init(tn__names *names, size_t most, tn__arena *arena)
+bool tn__namelist_init(tn__namelist *names, size_t most, tn__arena *arena)
 {
-    *names = (tn__names){.quoted = tn__arena_array(arena, most, sizeof(*names->quoted)),
-                         .plain = tn__arena_array(arena, most, sizeof(*names->plain))};
+    *names = (tn__namelist){.quoted = tn__arena_array(arena, most, sizeof(*names->quoted)),
+                            .plain = tn__arena_array(arena, most, sizeof(*names->plain))};
     return names->quoted && names->plain;
 }
 
-bool tn__names_add(tn__names *names, const char *plain, tn__arena *arena)
+bool tn__namelist_add(tn__namelist *names, const char *plain, tn__arena *arena)
 {
     char quoted[QUOTED_SIZE];
     size_t n = tn_quote_identifier(tn_str_from(plain), quoted, sizeof(quoted));
@@ -108,7 +108,7 @@ bool tn__names_add(tn__names *names, const char *plain, tn__arena *arena)
     return true;
 }
 
-int tn__names_find(const tn__names *names, const char *plain)
+int tn__namelist_find(const tn__namelist *names, const char *plain)
 {
     for (size_t i = 0; i < names->count; i++)
         if (strcmp(names->plain[i], plain) == 0)
@@ -126,11 +126,11 @@ static size_t most_names(const char *text)
     return n;
 }
 
-tn_status tn__name_columns(const char *text, const char *what, tn__arena *arena, tn__names *ret,
+tn_status tn__name_columns(const char *text, const char *what, tn__arena *arena, tn__namelist *ret,
                            tn_error *err)
 {
     char name[NAME_SIZE];
-    tn__names names;
+    tn__namelist names;
     tn__lexer lexer;
     tn__tok token;
 
@@ -138,17 +138,17 @@ tn_status tn__name_columns(const char *text, const char *what, tn__arena *arena,
         return not_a_name(err, what, NULL);
     if (most_names(text) > TN__NAMES_MAX)
         return tn_error_set(err, TN_LIMIT, "54011", "%s: more than %d", what, TN__NAMES_MAX);
-    if (!tn__names_init(&names, most_names(text), arena))
+    if (!tn__namelist_init(&names, most_names(text), arena))
         return out_of_memory(err);
     tn__lexer_init(&lexer, tn_str_from(text));
     do {
         token = tn__lexer_skip(&lexer);
         if (!read_name(&token, name) || !tn_quote_identifier(tn_str_from(name), (char[1]){0}, 1))
             return not_a_name(err, what, text);
-        if (tn__names_find(&names, name) >= 0)
+        if (tn__namelist_find(&names, name) >= 0)
             return tn_error_set(err, TN_SYNTAX, "42701", "%s: \"%s\" stands there twice", what,
                                 name);
-        if (!tn__names_add(&names, name, arena))
+        if (!tn__namelist_add(&names, name, arena))
             return out_of_memory(err);
         token = tn__lexer_skip(&lexer);
     } while (is_punct(&token, ','));

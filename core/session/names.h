@@ -13,25 +13,25 @@
 
 enum { TN__NAMES_MAX = 1600 }; /* columns that a PostgreSQL table can have */
 
-typedef struct tn__names {
+typedef struct tn__namelist {
     tn_str *quoted;     /* "id", "Full Name", each with its quotes and a NUL behind it */
     const char **plain; /* without */
     size_t count;
-} tn__names;
+} tn__namelist;
 
 /* A table, with its schema perhaps: *ret_quoted is SQL text, memory from the arena. TN_SYNTAX 42602
  * says what is not a name. */
 tn_status tn__name_table(const char *text, tn__arena *arena, tn_str *ret_quoted, tn_error *err);
 
 /* Columns, comma-separated, none twice (42701). what: the word for them in messages. */
-tn_status tn__name_columns(const char *text, const char *what, tn__arena *arena, tn__names *ret,
+tn_status tn__name_columns(const char *text, const char *what, tn__arena *arena, tn__namelist *ret,
                            tn_error *err);
 
 /* Adds one that is known already. false: out of memory. */
-bool tn__names_add(tn__names *names, const char *plain, tn__arena *arena);
+bool tn__namelist_add(tn__namelist *names, const char *plain, tn__arena *arena);
 /* Room for so many. false: out of memory. */
-bool tn__names_init(tn__names *names, size_t most, tn__arena *arena);
+bool tn__namelist_init(tn__namelist *names, size_t most, tn__arena *arena);
 /* The index of a name; -1: it is not among them. */
-int tn__names_find(const tn__names *names, const char *plain);
+int tn__namelist_find(const tn__namelist *names, const char *plain);
 
 #endif

@@ -44,6 +44,8 @@ static tn_status start(tn_db *tx, const tn_txn_options *options, tn_error *err)
         .isolation = options->isolation,
         .read_only = options->read_only,
         .deferrable = options->deferrable,
+        /* One that is away is to be noticed while another can still be taken. */
+        .eager = tx->parent && tx->provider != tx->parent->provider,
     };
 
     tn_status status = tn__portal_free_wire(conn, tx->provider->row_buffer, tx->deadline_ns,

@@ -228,6 +228,8 @@ static tn_status send_request(tn_driver_conn *conn, int64_t deadline_ns, tn_erro
 /* Is the answer complete already? Then there is nothing to cancel. */
 static bool answered(tn_driver_conn *conn)
 {
+    if (conn->direct.stage)
+        return pg_direct_end_at_hand(conn);
     if (!PQconsumeInput(conn->pg))
         conn->broken = true;
     PGresult *result = NULL;
@@ -252,7 +254,8 @@ static tn_status end_statement(tn_driver_conn *conn, int64_t deadline_ns, tn_err
 {
     int64_t patience = PATIENCE_MS;
 
-    tn_status status = pg_sent(conn, 1, TN_PHASE_NONE, deadline_ns, err);
+    tn_status status = conn->direct.stage ? pg_direct_flush(conn, TN_PHASE_NONE, deadline_ns, err)
+                                          : pg_sent(conn, 1, TN_PHASE_NONE, deadline_ns, err);
     while (status == TN_OK) {
         status = send_request(conn, deadline_ns, err);
         if (status != TN_OK)

@@ -18,7 +18,7 @@ tn_conn_state pg_state(const tn_driver_conn *conn)
         return TN_CONN_BROKEN;
     if (conn->pending)
         return TN_CONN_BUSY;
-    switch (PQtransactionStatus(conn->pg)) {
+    switch (pg_txn(conn)) {
     case PQTRANS_IDLE: return TN_CONN_IDLE;
     case PQTRANS_INTRANS: return TN_CONN_IN_TXN;
     case PQTRANS_INERROR: return TN_CONN_FAILED;
@@ -34,6 +34,7 @@ void pg_close(tn_driver_conn *conn)
         return;
     pg_cursor_free(conn->spare);
     pg_encoder_free(&conn->encoder);
+    pg_direct_close(conn);
     pg_type_cache_free(&conn->types);
     free(conn->doomed);
     PQfinish(conn->pg);
@@ -45,6 +46,8 @@ bool pg_alive(tn_driver_conn *conn)
 {
     char byte;
 
+    if (conn->direct.possible)
+        return pg_direct_alive(conn);
     for (int i = 0; i < PEEKS_MAX; i++) {
         ssize_t got = recv(PQsocket(conn->pg), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
         if (got < 0)
@@ -132,10 +135,13 @@ tn_status pg_want_digits(tn_driver_conn *conn, int64_t deadline_ns, tn_error *er
     "select pg_catalog.set_config('extra_float_digits', '1', " local ")"       \
     " where pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4" \
     " operator(pg_catalog.<) 1"
-    PGTransactionStatusType txn = PQtransactionStatus(conn->pg);
+    PGTransactionStatusType txn = pg_txn(conn);
 
     if (conn->exact || txn == PQTRANS_INERROR || (conn->passing && txn == PQTRANS_IDLE))
         return TN_OK;
+    tn_status begun = pg_begin_now(conn, deadline_ns, err);
+    if (begun != TN_OK)
+        return begun;
     pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
     const char *sql = conn->passing ? WANT_DIGITS("true") : WANT_DIGITS("false");
     tn_status status = pg_command(conn, sql, TN_PHASE_EXECUTE, deadline_ns, NULL, err);
@@ -145,9 +151,9 @@ tn_status pg_want_digits(tn_driver_conn *conn, int64_t deadline_ns, tn_error *er
 
 tn_status pg_check_encoding(tn_driver_conn *conn, bool ran, tn_error *err)
 {
-    if (PQclientEncoding(conn->pg) == conn->encoding)
+    if (PQclientEncoding(conn->pg) == conn->encoding && !conn->foreign_encoding)
         return TN_OK;
-    bool applied = ran && PQtransactionStatus(conn->pg) == PQTRANS_IDLE;
+    bool applied = ran && pg_txn(conn) == PQTRANS_IDLE;
     conn->misencoded = true;
     tn_diagnostic diagnostic = {
         .size = sizeof(diagnostic),
@@ -201,9 +207,9 @@ tn_status pg_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
     if (status == TN_OK && (conn->misencoded || PQclientEncoding(conn->pg) != conn->encoding)) {
         conn->broken = true;
         return kit_fail(conn->host, err, TN_UNSUPPORTED, TN_PHASE_NONE, "0A000",
-                        "client_encoding was changed: the connection is not used again");
+                        "a setting of the session was changed: the connection is not used again");
     }
-    if (status == TN_OK && PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
+    if (status == TN_OK && pg_txn(conn) != PQTRANS_IDLE)
         status = pg_rollback(conn, deadline_ns, err);
     /* Behind a pooler it would hit whichever session comes next. */
     if (conn->passing)

@@ -317,7 +317,7 @@ static tn_status finish_open(tn_driver_conn *conn, int64_t deadline_ns, tn_error
     if (PQsetnonblocking(conn->pg, 1) != 0)
         return pg_fail_lost(conn, TN_PHASE_CONNECT, err);
     conn->encoding = PQclientEncoding(conn->pg);
-    conn->plain = !PQsslInUse(conn->pg);
+    pg_direct_open(conn);
     tn_status status = pg_probe(conn, deadline_ns, err);
     if (status == TN_OK)
         status = pg_session_setup(conn, deadline_ns, err);

@@ -7,14 +7,13 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/lexer.h"
 #include "base/str.h"
 #include "kit/kit.h"
 #include "postgres/pg.h"
 
-enum { ARENA_MAX = 1 << 30, SHORT_ANSWER = 4096 };
+enum { ARENA_MAX = 1 << 30 };
 
 /* ---- one object a connection is used again --------------------------------------------------- */
 
@@ -40,11 +39,21 @@ static tn_driver_cursor *take_cursor(tn_driver_stmt *stmt)
     return cursor;
 }
 
+/* What the last batch points into. */
 static void release_held(tn_driver_cursor *cursor)
 {
+    pg_direct *direct = &cursor->conn->direct;
+
     for (size_t i = 0; i < cursor->n_held; i++)
         PQclear(cursor->held[i]);
     cursor->n_held = 0;
+    if (direct->reader == cursor) {
+        direct->reader = NULL;
+        pg_direct_shrink(direct);
+    }
+    if (cursor->kept)
+        pg_direct_give_back(cursor->conn, cursor->kept, cursor->kept_capacity);
+    cursor->kept = NULL;
 }
 
 void pg_cursor_free(tn_driver_cursor *cursor)
@@ -91,7 +100,9 @@ void pg_cursor_close(tn_driver_cursor *cursor)
     if (!cursor)
         return;
     tn_driver_conn *conn = cursor->conn;
-    if (cursor->attached && conn->pending && !conn->broken) {
+    if (cursor->direct && cursor->attached && conn->pending && !conn->broken) {
+        (void)pg_direct_end_at_hand(conn);
+    } else if (cursor->attached && conn->pending && !conn->broken) {
         if (!PQconsumeInput(conn->pg))
             conn->broken = true;
         PGresult *result = NULL;
@@ -130,10 +141,13 @@ static tn_status check_columns(tn_driver_cursor *cursor, const PGresult *result,
         same = PQftype(result, (int)i) == stmt->column_types[i].oid &&
                (!stmt->text || PQfformat(result, (int)i) == 0);
     same = same && (stmt->text || !columns || PQbinaryTuples(result));
-    if (same)
-        return TN_OK;
-    /* It was run, so it is not run again; only the next call prepares it anew. */
-    stmt->stale = true;
+    return same ? TN_OK : pg_cursor_misfit(cursor, err);
+}
+
+/* It was run, so it is not run again; only the next call prepares it anew. */
+tn_status pg_cursor_misfit(tn_driver_cursor *cursor, tn_error *err)
+{
+    cursor->stmt->stale = true;
     tn_diagnostic diagnostic = {
         .size = sizeof(diagnostic),
         .status = TN_PROTOCOL,
@@ -147,7 +161,7 @@ static tn_status check_columns(tn_driver_cursor *cursor, const PGresult *result,
     return cursor->conn->host->fail(err, &diagnostic);
 }
 
-static void ended(tn_driver_cursor *cursor)
+void pg_cursor_ended(tn_driver_cursor *cursor)
 {
     cursor->attached = false;
     cursor->conn->committing = false;
@@ -162,7 +176,7 @@ static tn_status check_end(const tn_driver_cursor *cursor, tn_error *err)
 
     if (!cursor->complete)
         return pg_fail_protocol(conn, TN_PHASE_FETCH, err, "the answer ended without its tag");
-    if (!cursor->inside || PQtransactionStatus(conn->pg) != PQTRANS_IDLE || cursor->stmt->commits ||
+    if (!cursor->inside || pg_txn(conn) != PQTRANS_IDLE || cursor->stmt->commits ||
         tn__sql_first_word(cursor->stmt->sql) == TN__STMT_ROLLBACK)
         return TN_OK;
     return pg_fail_protocol(conn, TN_PHASE_FETCH, err,
@@ -174,7 +188,7 @@ static void read_rest(tn_driver_cursor *cursor, int64_t deadline_ns)
 {
     if (!cursor->conn->broken)
         pg_finish(cursor->conn, TN_PHASE_FETCH, deadline_ns, NULL, NULL);
-    ended(cursor);
+    pg_cursor_ended(cursor);
 }
 
 static tn_status report_refusal(tn_driver_cursor *cursor, int64_t deadline_ns, tn_error *err)
@@ -212,7 +226,7 @@ tn_status pg_cursor_advance(tn_driver_cursor *cursor, int64_t deadline_ns, tn_er
         if (status != TN_OK || (!result && conn->pending))
             return status;
         if (!result) {
-            ended(cursor);
+            pg_cursor_ended(cursor);
             status = check_end(cursor, err);
             /* what a statement set is reported behind its tag */
             return status == TN_OK ? pg_check_encoding(conn, true, err) : status;
@@ -252,10 +266,12 @@ static tn_status stale(tn_driver_conn *conn, tn_error *err)
     return TN_DRIVER_STALE;
 }
 
-static void set_expectation(tn_driver_stmt *stmt)
+/* true: within a transaction that has not failed. */
+static bool set_expectation(tn_driver_stmt *stmt)
 {
     tn_driver_conn *conn = stmt->conn;
-    bool inside = PQtransactionStatus(conn->pg) != PQTRANS_IDLE;
+    PGTransactionStatusType txn = pg_txn(conn);
+    bool inside = txn != PQTRANS_IDLE;
 
     if (inside)
         pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
@@ -265,12 +281,15 @@ static void set_expectation(tn_driver_stmt *stmt)
         pg_expect(conn, TN_OUTCOME_IN_DOUBT);
     conn->committing = inside && stmt->commits;
     pg_identity_statement(stmt, inside);
-    conn->dirty = conn->dirty || stmt->changes;
-    conn->exact = conn->exact && !stmt->changes;
-    conn->dirty_statements = conn->dirty_statements || (stmt->changes & PG_CHANGES_STATEMENTS);
+    if (stmt->changes) {
+        conn->dirty = true;
+        conn->exact = false;
+        conn->dirty_statements = conn->dirty_statements || (stmt->changes & PG_CHANGES_STATEMENTS);
+    }
+    return txn == PQTRANS_INTRANS;
 }
 
-static int send_query(tn_driver_stmt *stmt, size_t n)
+static int send_query(tn_driver_stmt *stmt, size_t n, bool stream)
 {
     tn_driver_conn *conn = stmt->conn;
     pg_encoder *e = &conn->encoder;
@@ -288,49 +307,15 @@ static int send_query(tn_driver_stmt *stmt, size_t n)
         sent = PQsendQueryParams(conn->pg, stmt->sql.ptr, (int)n, e->types, e->values, e->lengths,
                                  e->formats, format);
     }
-    return sent && tail ? pg_tail_send(conn) : sent;
-}
-
-/* Refused only when nothing was sent; then the answer comes whole. */
-static void take_rows_apart(tn_driver_conn *conn)
-{
+    /* Refused only when nothing was sent; then the answer comes whole. */
 #ifdef LIBPQ_HAS_CHUNK_MODE
-    PQsetChunkedRowsMode(conn->pg, PG_CHUNK_ROWS);
+    if (sent && stream)
+        PQsetChunkedRowsMode(conn->pg, PG_CHUNK_ROWS);
 #else
-    PQsetSingleRowMode(conn->pg);
+    if (sent && stream)
+        PQsetSingleRowMode(conn->pg);
 #endif
-}
-
-/* The server sends when it has 8 KiB or has come to the end, which these bytes tell. Rows that end
- * in them by chance are then taken whole: that costs memory, and nothing else. */
-static bool is_short_and_whole(const tn_driver_conn *conn)
-{
-    static const char ready[] = {'Z', 0, 0, 0, 5};
-    char seen[SHORT_ANSWER];
-    ssize_t got = recv(PQsocket(conn->pg), seen, sizeof(seen), MSG_PEEK | MSG_DONTWAIT);
-
-    return got > (ssize_t)sizeof(ready) && got < (ssize_t)sizeof(seen) &&
-           memcmp(seen + got - sizeof(ready) - 1, ready, sizeof(ready)) == 0;
-}
-
-/*
- * Before anything of the answer is read: rows come apart, so that memory stays bounded, unless the
- * answer is short and has come as a whole. libpq makes a second result for rows that come apart,
- * which costs more than the look into the socket.
- */
-static tn_status choose_mode(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
-{
-    if (conn->read_early || !conn->plain) {
-        take_rows_apart(conn);
-        return TN_OK;
-    }
-    tn_status status = pg_wait(conn, TN_WAIT_READ, TN_PHASE_EXECUTE, deadline_ns, err);
-    if (status != TN_OK)
-        return status;
-    if (!is_short_and_whole(conn))
-        take_rows_apart(conn);
-    (void)PQconsumeInput(conn->pg); /* what is wrong is seen when the result is asked for */
-    return TN_OK;
+    return sent && tail ? pg_tail_send(conn) : sent;
 }
 
 /* The server refused; the statement may have been lost there. */
@@ -361,7 +346,7 @@ static tn_status refuse_copy(tn_driver_cursor *cursor, int64_t deadline_ns, tn_e
 
     /* pg_finish() knows how a COPY is ended. */
     tn_status status = pg_finish(conn, TN_PHASE_EXECUTE, deadline_ns, NULL, NULL);
-    ended(cursor);
+    pg_cursor_ended(cursor);
     if (conn->broken)
         return pg_fail_lost(conn, TN_PHASE_EXECUTE, err);
     if (conn->pending && status != TN_OK)
@@ -428,13 +413,42 @@ static tn_status check_intervals(tn_driver_conn *conn, tn_error *err)
                     "the session's IntervalStyle is %s; set it to postgres", value);
 }
 
+static tn_status run_by_libpq(tn_driver_cursor *cursor, size_t n_params, uint32_t flags,
+                              int64_t deadline_ns, tn_error *err)
+{
+    tn_driver_stmt *stmt = cursor->stmt;
+    bool stream = (flags & TN_EXECUTE_STREAM) && stmt->info.n_columns;
+
+    tn_status status = pg_sent(stmt->conn, send_query(stmt, n_params, stream), TN_PHASE_EXECUTE,
+                               deadline_ns, err);
+    return status == TN_OK ? first_result(cursor, deadline_ns, err) : status;
+}
+
+static tn_status run_directly(tn_driver_cursor *cursor, size_t n_params, int64_t deadline_ns,
+                              tn_error *err)
+{
+    tn_status status = pg_direct_send(cursor->stmt, n_params, deadline_ns, err);
+
+    return status == TN_OK ? pg_direct_begin_answer(cursor, deadline_ns, err) : status;
+}
+
+/* What changes session state is libpq's to know: it keeps the server's settings. */
+static tn_status choose_path(tn_driver_stmt *stmt, bool *ret_direct, int64_t deadline_ns,
+                             tn_error *err)
+{
+    *ret_direct = stmt->conn->direct.possible && !stmt->changes;
+    return *ret_direct ? TN_OK : pg_begin_now(stmt->conn, deadline_ns, err);
+}
+
 tn_status pg_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_params, uint32_t flags,
                      int64_t deadline_ns, tn_driver_cursor **ret, tn_error *err)
 {
     tn_driver_conn *conn = stmt->conn;
-    bool stream = (flags & TN_EXECUTE_STREAM) && stmt->info.n_columns;
+    bool direct = false;
 
     tn_status status = pg_ready(conn, TN_PHASE_EXECUTE, err);
+    if (status == TN_OK)
+        status = choose_path(stmt, &direct, deadline_ns, err);
     if (status == TN_OK && stmt->gone && !stmt->stale)
         status = pg_prepare_again(stmt, deadline_ns, err);
     if (status == TN_OK && stmt->stale)
@@ -455,16 +469,15 @@ tn_status pg_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_para
     tn_driver_cursor *cursor = take_cursor(stmt);
     if (!cursor)
         return kit_nomem(conn->host, err, TN_PHASE_EXECUTE);
-    set_expectation(stmt);
+    cursor->direct = direct;
     cursor->complete = false;
-    cursor->inside = PQtransactionStatus(conn->pg) == PQTRANS_INTRANS;
+    cursor->inside = set_expectation(stmt);
     cursor->attached = true;
     conn->attached = cursor;
-    status = pg_sent(conn, send_query(stmt, n_params), TN_PHASE_EXECUTE, deadline_ns, err);
-    if (status == TN_OK && stream)
-        status = choose_mode(conn, deadline_ns, err);
-    if (status == TN_OK)
-        status = first_result(cursor, deadline_ns, err);
+    if (cursor->direct)
+        status = run_directly(cursor, n_params, deadline_ns, err);
+    else
+        status = run_by_libpq(cursor, n_params, flags, deadline_ns, err);
     if (status != TN_OK) {
         recycle(cursor);
         return status;
@@ -503,7 +516,8 @@ static tn_status fail_style(tn_driver_cursor *cursor, size_t column, const char 
                     strcmp(style, "DateStyle") == 0 ? "ISO" : "postgres");
 }
 
-static tn_status fail_value(tn_driver_cursor *cursor, size_t column, pg_decoded why, tn_error *err)
+tn_status pg_cursor_fail_value(tn_driver_cursor *cursor, size_t column, pg_decoded why,
+                               tn_error *err)
 {
     const tn_host *host = cursor->conn->host;
     const tn_column *c = &cursor->stmt->columns[column];
@@ -551,12 +565,12 @@ tn_status pg_cursor_decode(tn_driver_cursor *cursor, int row, tn__arena *arena, 
                                         : pg_decode_binary(&stmt->column_types[i], bytes,
                                                            (size_t)len, arena, &out[i]);
         if (TN_UNLIKELY(decoded != PG_DECODED))
-            return fail_value(cursor, (size_t)i, decoded, err);
+            return pg_cursor_fail_value(cursor, (size_t)i, decoded, err);
     }
     return TN_OK;
 }
 
-static tn_status room_for_row(tn_driver_cursor *cursor, size_t rows, tn_error *err)
+tn_status pg_cursor_room(tn_driver_cursor *cursor, size_t rows, tn_error *err)
 {
     size_t columns = cursor->stmt->info.n_columns, needed = (rows + 1) * columns;
 
@@ -584,7 +598,7 @@ static tn_status take_rows(tn_driver_cursor *cursor, uint32_t *rows, tn_error *e
     int count = PQntuples(cursor->current);
 
     for (; cursor->row < count && *rows < PG_BATCH_ROWS; cursor->row++) {
-        tn_status status = room_for_row(cursor, *rows, err);
+        tn_status status = pg_cursor_room(cursor, *rows, err);
         if (status == TN_OK)
             status = pg_cursor_decode(cursor, cursor->row, &cursor->arena,
                                       cursor->values + *rows * cursor->stmt->info.n_columns,
@@ -659,7 +673,9 @@ tn_status pg_fetch(tn_driver_cursor *cursor, int64_t deadline_ns, tn_batch *ret,
     if (cursor->arena.used)
         tn__arena_reset(&cursor->arena);
     if (!fetch_stored(cursor, &batch)) {
-        tn_status status = collect(cursor, deadline_ns, &batch.rows, err);
+        tn_status status = cursor->direct ? pg_direct_rows(cursor, PG_BATCH_ROWS, deadline_ns,
+                                                           &batch.rows, err)
+                                          : collect(cursor, deadline_ns, &batch.rows, err);
         /* What cannot be a value was damaged on its way: so may be what follows. */
         if (status == TN_PROTOCOL)
             cursor->conn->broken = true;

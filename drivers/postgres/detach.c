@@ -14,7 +14,7 @@ enum { BLOCK_ROWS = 64, SCRATCH_MAX = 1 << 30 };
 static tn_status fail_full(tn_driver_cursor *cursor, size_t limit, tn_error *err)
 {
     const tn_host *host = cursor->conn->host;
-    size_t next = PQresultMemorySize(cursor->current) +
+    size_t next = (cursor->current ? PQresultMemorySize(cursor->current) : 0) +
                   BLOCK_ROWS * sizeof(tn_value) * cursor->stmt->info.n_columns;
 
     if (limit - cursor->store.used > next)
@@ -43,21 +43,31 @@ static pg_stored *block_for_row(tn_driver_cursor *cursor, pg_stored ***tail)
     return block;
 }
 
-static tn_status store_row(tn_driver_cursor *cursor, int row, size_t limit, pg_stored ***tail,
-                           tn__arena *scratch, tn_error *err)
+/* What the rows that are left go through. */
+typedef struct storing {
+    size_t limit;
+    pg_stored **tail;
+    tn__arena scratch;
+} storing;
+
+/* The current result's row, or that of the message. */
+static tn_status store_row(tn_driver_cursor *cursor, const pg_message *message, void *arg,
+                           tn_error *err)
 {
+    storing *to = arg;
     size_t columns = cursor->stmt->info.n_columns;
-    pg_stored *block = block_for_row(cursor, tail);
+    pg_stored *block = block_for_row(cursor, &to->tail);
 
     if (!block)
-        return fail_full(cursor, limit, err);
+        return fail_full(cursor, to->limit, err);
     tn_value *out = block->values + block->rows * columns;
-    tn__arena_reset(scratch);
-    tn_status status = pg_cursor_decode(cursor, row, scratch, out, err);
+    tn__arena_reset(&to->scratch);
+    tn_status status = message ? pg_direct_decode(cursor, message, &to->scratch, out, err)
+                               : pg_cursor_decode(cursor, cursor->row, &to->scratch, out, err);
     for (size_t i = 0; status == TN_OK && i < columns; i++) {
         tn_value copy;
         if (!tn__value_copy(&out[i], &cursor->store, &copy))
-            return fail_full(cursor, limit, err);
+            return fail_full(cursor, to->limit, err);
         out[i] = copy;
     }
     if (status == TN_OK)
@@ -65,11 +75,9 @@ static tn_status store_row(tn_driver_cursor *cursor, int row, size_t limit, pg_s
     return status;
 }
 
-static tn_status store_rest(tn_driver_cursor *cursor, size_t limit, int64_t deadline_ns,
-                            tn__arena *scratch, tn_error *err)
+static tn_status store_rest(tn_driver_cursor *cursor, int64_t deadline_ns, storing *to,
+                            tn_error *err)
 {
-    pg_stored **tail = &cursor->stored;
-
     for (;;) {
         if (!cursor->current) {
             tn_status status = pg_cursor_advance(cursor, deadline_ns, err);
@@ -77,7 +85,7 @@ static tn_status store_rest(tn_driver_cursor *cursor, size_t limit, int64_t dead
                 return status;
         }
         for (; cursor->row < PQntuples(cursor->current); cursor->row++) {
-            tn_status status = store_row(cursor, cursor->row, limit, &tail, scratch, err);
+            tn_status status = store_row(cursor, NULL, to, err);
             if (status != TN_OK)
                 return status;
         }
@@ -89,7 +97,7 @@ static tn_status store_rest(tn_driver_cursor *cursor, size_t limit, int64_t dead
 
 tn_status pg_detach(tn_driver_cursor *cursor, size_t limit, int64_t deadline_ns, tn_error *err)
 {
-    tn__arena scratch;
+    storing to = {.limit = limit, .tail = &cursor->stored};
 
     /* What is not attached is in memory already. */
     if (!cursor->attached)
@@ -97,9 +105,10 @@ tn_status pg_detach(tn_driver_cursor *cursor, size_t limit, int64_t deadline_ns,
     cursor->ahead = false; /* from here on it is waited for */
     tn__arena_init(&cursor->store, limit);
     cursor->has_store = true;
-    tn__arena_init(&scratch, SCRATCH_MAX);
-    tn_status status = store_rest(cursor, limit, deadline_ns, &scratch, err);
-    tn__arena_free(&scratch);
+    tn__arena_init(&to.scratch, SCRATCH_MAX);
+    tn_status status = cursor->direct ? pg_direct_store(cursor, deadline_ns, store_row, &to, err)
+                                      : store_rest(cursor, deadline_ns, &to, err);
+    tn__arena_free(&to.scratch);
     if (status == TN_PROTOCOL)
         cursor->conn->broken = true;
     if (status != TN_OK)

@@ -51,10 +51,8 @@ static uint64_t number_at(const PGresult *result, int column)
     return pg_get64((const unsigned char *)PQgetvalue(result, 0, column));
 }
 
-static uint32_t cluster_at(const PGresult *result, int column)
+static uint32_t fold(uint64_t system)
 {
-    uint64_t system = number_at(result, column);
-
     return (uint32_t)(system ^ system >> 32);
 }
 
@@ -62,13 +60,19 @@ void pg_identity_learn(tn_driver_conn *conn, const PGresult *result)
 {
     if (!PQntuples(result))
         return;
+    const uint64_t fields[] = {number_at(result, 0), number_at(result, 1), number_at(result, 2)};
+    pg_identity_learned(conn, fields, (size_t)PQnfields(result));
+}
+
+void pg_identity_learned(tn_driver_conn *conn, const uint64_t *fields, size_t n)
+{
     /* What ran before has not written, if there is no number yet. */
     conn->id.may_write = false;
-    conn->id.open.xid = number_at(result, 0);
-    if (conn->id.open.xid && PQnfields(result) > 1) {
-        conn->id.open.incarnation = number_at(result, 1);
-        conn->id.open.cluster = cluster_at(result, 2);
-    }
+    conn->id.open.xid = fields[0];
+    if (!fields[0] || n < 3)
+        return;
+    conn->id.open.incarnation = fields[1];
+    conn->id.open.cluster = fold(fields[2]);
 }
 
 /* ---- a transaction's life -------------------------------------------------------------------- */
@@ -105,8 +109,7 @@ static bool may_have_number(const tn_driver_conn *conn)
     const char *standby = PQparameterStatus(conn->pg, "in_hot_standby");
 
     return conn->id.may_write && !conn->id.read_only && (conn->found & PG_IDENTIFIES) &&
-           PQtransactionStatus(conn->pg) == PQTRANS_INTRANS &&
-           !(standby && strcmp(standby, "on") == 0);
+           pg_txn(conn) == PQTRANS_INTRANS && !(standby && strcmp(standby, "on") == 0);
 }
 
 tn_status pg_identity_ask(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
@@ -245,7 +248,7 @@ static void take_testimony(const PGresult *result, testimony *t)
     if (PQnfields(result) > 1)
         tn__copy_text(t->word, sizeof(t->word), kit_str(PQgetvalue(result, 0, 1)));
     t->incarnation = number_at(result, 2);
-    t->cluster = cluster_at(result, 3);
+    t->cluster = fold(number_at(result, 3));
     if (PQnfields(result) > 4 && !PQgetisnull(result, 0, 4))
         t->first = parse_next(PQgetvalue(result, 0, 4));
 }

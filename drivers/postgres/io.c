@@ -18,7 +18,24 @@ tn_status pg_ready(tn_driver_conn *conn, tn_phase phase, tn_error *err)
     if (conn->pending)
         return kit_fail(conn->host, err, TN_MISUSE, phase, NULL,
                         "the connection is busy with another statement");
+    if (conn->begin_refused && (phase == TN_PHASE_PREPARE || phase == TN_PHASE_EXECUTE))
+        return kit_fail(conn->host, err, TN_ABORTED, phase, "25P02",
+                        "BEGIN was refused: there is no transaction to run this in");
     return TN_OK;
+}
+
+PGTransactionStatusType pg_txn(const tn_driver_conn *conn)
+{
+    if (conn->begin)
+        return PQTRANS_INTRANS;
+    if (conn->begin_refused)
+        return PQTRANS_INERROR;
+    switch (conn->direct.status) {
+    case 'I': return PQTRANS_IDLE;
+    case 'T': return PQTRANS_INTRANS;
+    case 'E': return PQTRANS_INERROR;
+    default: return PQtransactionStatus(conn->pg);
+    }
 }
 
 void pg_expect(tn_driver_conn *conn, tn_outcome if_lost)
@@ -65,7 +82,6 @@ static tn_status flush(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns
         tn_status status = pg_wait(conn, TN_WAIT_READ | TN_WAIT_WRITE, phase, deadline_ns, err);
         if (status != TN_OK)
             return status;
-        conn->read_early = true;
         if (!PQconsumeInput(conn->pg))
             return pg_fail_lost(conn, phase, err);
     }
@@ -77,7 +93,12 @@ tn_status pg_sent(tn_driver_conn *conn, int sent, tn_phase phase, int64_t deadli
     if (sent) {
         conn->failed = conn->failed && conn->pending;
         conn->pending = true;
-        conn->read_early = false;
+        conn->direct.status = 0;
+        if (conn->direct.start != conn->direct.end) {
+            tn_status status = pg_direct_yield(conn, deadline_ns, err);
+            if (status != TN_OK)
+                return status;
+        }
         return flush(conn, phase, deadline_ns, err);
     }
     /* Not queued: nothing of it has left. */
@@ -114,7 +135,7 @@ void pg_judge(tn_driver_conn *conn, const PGresult *result)
     }
     if (!is_error(result))
         return;
-    pg_last_words(conn, result);
+    pg_last_words(conn, &(pg_report){.result = result});
     conn->failed = true;
 }
 
@@ -247,6 +268,8 @@ static tn_status drain_pipeline(tn_driver_conn *conn, int64_t deadline_ns, tn_er
 
 tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
+    if (conn->direct.stage)
+        return pg_direct_drain(conn, TN_PHASE_NONE, deadline_ns, err);
     tn_status status = flush(conn, TN_PHASE_NONE, deadline_ns, err);
     if (status != TN_OK)
         return status;

@@ -71,5 +71,6 @@ TN_DRIVER_EXPORT const tn_module tn_driver_module = {
     .cursor = &cursor_ops,
     .txn = &pg_txn_ops,
     .bulk = &pg_bulk_ops,
+    .catalog = &pg_catalog_ops,
     .client = client,
 };

@@ -23,6 +23,10 @@ const tn_driver_option pg_options[] = {
      .choices = "auto|on|off",
      .help = "Named prepared statements; auto: not behind a pooler; on: also there, it keeps "
              "sessions."},
+    {.name = "direct",
+     .default_value = "on",
+     .choices = "on|off",
+     .help = "Prepared statements are run past libpq, which is faster; off: libpq does it all."},
     {.name = NULL},
 };
 
@@ -279,6 +283,7 @@ static tn_status fill(tn_driver_source *source, const tn_source_config *config, 
     source->prepare = tn_str_equal(prepare, TN__STR("off"))  ? PG_PREPARE_OFF
                       : tn_str_equal(prepare, TN__STR("on")) ? PG_PREPARE_ON
                                                              : PG_PREPARE_AUTO;
+    source->direct = !tn_str_equal(kit_setting(config, "direct"), TN__STR("off"));
     set_timeouts(source, config, options);
     if (!copy(&source->password, value_of(options, "password")))
         return kit_nomem(source->host, err, TN_PHASE_CONFIG);

@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+#include "postgres/direct.h"
 #include "postgres/tls.h"
 #include "postgres/types.h"
 
@@ -51,6 +52,7 @@ struct tn_driver_source {
     pg_hosts hosts;           /* as the URL lists them */
     const char *sslmode;      /* what the policy adds; NULL: what is written counts */
     bool gssencmode_off;      /* not said in the URL */
+    bool direct;              /* statements are run without libpq, see direct.h */
     bool refuse_password;     /* never in clear to a server that is not verified */
     bool choosy;              /* target_session_attrs is not any */
     bool second_pass;         /* prefer-standby: comes back to hosts that it passed over */
@@ -117,8 +119,6 @@ struct tn_driver_conn {
     tn_host_conn *host_conn;
     PGconn *pg;
     bool broken;
-    bool plain;            /* no TLS: what stands in the socket can be looked at */
-    bool read_early;       /* something was read while the last statement was being sent */
     bool pending;          /* something was sent whose answer was not read to the end */
     bool committing;       /* what is pending is a COMMIT */
     bool failed;           /* an error of what is pending was read, or the tag ROLLBACK */
@@ -134,6 +134,11 @@ struct tn_driver_conn {
     bool exact;      /* extra_float_digits was looked after */
     bool misencoded; /* client_encoding was changed: not for the next user */
     int encoding;    /* libpq's number of UTF8 */
+    pg_direct direct;
+    const char *begin;     /* BEGIN that goes ahead of the next statement; NULL: none is due */
+    bool begin_refused;    /* there is no transaction, and statements must not be run without */
+    char command_tag[64];  /* of the answer that was read directly */
+    bool foreign_encoding; /* client_encoding was changed, which libpq was not told */
     pg_identity id;
     pg_type_cache types;
     pg_encoder encoder;
@@ -167,6 +172,8 @@ tn_status pg_finish(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, P
 /* A command without parameters, answered whole. */
 tn_status pg_command(tn_driver_conn *conn, const char *sql, tn_phase phase, int64_t deadline_ns,
                      PGresult **ret_last, tn_error *err);
+/* The transaction's status, a BEGIN that is due included. */
+PGTransactionStatusType pg_txn(const tn_driver_conn *conn);
 /* Keeps in conn->failed what this result says of the statement. */
 void pg_judge(tn_driver_conn *conn, const PGresult *result);
 /* Reads and forgets whatever is pending; conn->failed tells how it ended. */
@@ -219,15 +226,28 @@ tn_status pg_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_o
                     tn_error *err);
 
 /* error.c */
+/* An error or notice: libpq's result, or the message's body as it came. */
+typedef struct pg_report {
+    const PGresult *result; /* NULL: body counts */
+    const char *body;
+    size_t len;
+} pg_report;
+tn_status pg_fail_report(tn_driver_conn *conn, const pg_report *report, tn_phase phase,
+                         tn_error *err);
 tn_status pg_fail_result(tn_driver_conn *conn, const PGresult *result, tn_phase phase,
                          tn_error *err);
 tn_status pg_fail_lost(tn_driver_conn *conn, tn_phase phase, tn_error *err);
 tn_status pg_fail_protocol(tn_driver_conn *conn, tn_phase phase, tn_error *err, const char *what);
 /* Keeps what the server says when it ends a session: the end itself comes apart from it. */
-void pg_last_words(tn_driver_conn *conn, const PGresult *result);
+void pg_last_words(tn_driver_conn *conn, const pg_report *report);
+bool pg_report_ends_session(const pg_report *report);
 /* True for the error that a plan whose result type changed gives. */
+bool pg_report_is_stale_plan(const pg_report *report);
 bool pg_is_stale_plan(const PGresult *result);
+bool pg_report_has_sqlstate(const pg_report *report, const char *sqlstate);
 bool pg_has_sqlstate(const PGresult *result, const char *sqlstate);
+/* Into the host's log. */
+void pg_note(tn_driver_conn *conn, const pg_report *report);
 void pg_notice(void *arg, const PGresult *result);
 
 /* ---- statement ------------------------------------------------------------------------------- */
@@ -296,7 +316,11 @@ typedef struct pg_stored {
 struct tn_driver_cursor {
     tn_driver_conn *conn;
     tn_driver_stmt *stmt;
-    bool attached;     /* the wire is its own: more may come */
+    bool direct;   /* it is read by the direct path */
+    bool attached; /* the wire is its own: more may come */
+    char *kept;    /* received bytes that the last batch points into, when they are no longer
+                      the connection's; or NULL */
+    size_t kept_capacity;
     PGresult *current; /* rows from row on are to be handed over */
     int row;
     PGresult *refusal; /* an error that came behind rows that were handed over first */
@@ -325,6 +349,15 @@ void pg_cursor_free(tn_driver_cursor *cursor);
 /* The next result of an attached cursor into current; at the end current stays NULL and the cursor
  * is no longer attached. An error of the server is reported, the answer read to its end. */
 tn_status pg_cursor_advance(tn_driver_cursor *cursor, int64_t deadline_ns, tn_error *err);
+/* Its answer has ended. */
+void pg_cursor_ended(tn_driver_cursor *cursor);
+/* The answer's columns are not those that the statement was described with. */
+tn_status pg_cursor_misfit(tn_driver_cursor *cursor, tn_error *err);
+/* Room in values for one more row. */
+tn_status pg_cursor_room(tn_driver_cursor *cursor, size_t rows, tn_error *err);
+/* What was wrong with a column's value. */
+tn_status pg_cursor_fail_value(tn_driver_cursor *cursor, size_t column, pg_decoded why,
+                               tn_error *err);
 /* Row `row` of current into out, n_columns values. */
 tn_status pg_cursor_decode(tn_driver_cursor *cursor, int row, tn__arena *arena, tn_value *out,
                            tn_error *err);
@@ -353,6 +386,8 @@ tn_status pg_identity_ask(tn_driver_conn *conn, int64_t deadline_ns, tn_error *e
 /* The question, and what was answered. */
 const char *pg_identity_question(const tn_driver_conn *conn);
 void pg_identity_learn(tn_driver_conn *conn, const PGresult *result);
+/* The same, taken apart: the number, and where n is 3 its place. */
+void pg_identity_learned(tn_driver_conn *conn, const uint64_t *fields, size_t n);
 void pg_identify(const tn_driver_conn *conn, char *buf, size_t size);
 tn_status pg_outcome(tn_driver_conn *conn, tn_str id, int64_t deadline_ns, tn_outcome *ret_outcome,
                      tn_error *err);
@@ -361,6 +396,10 @@ void pg_identity_print(const pg_identity_name *name, char *buf, size_t size);
 bool pg_identity_parse(tn_str text, pg_identity_name *ret);
 
 extern const tn_txn_ops pg_txn_ops;
+/* Call before anything but a statement of the direct path is sent: a BEGIN that is due goes first.
+ */
+tn_status pg_begin_now(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+extern const tn_catalog_ops pg_catalog_ops;
 tn_status pg_rollback(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 
 #endif

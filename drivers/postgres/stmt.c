@@ -141,7 +141,7 @@ static int send_doomed(tn_driver_conn *conn, trip *t)
 {
     pg_doomed *own = find_doomed(conn, t->name);
     /* as it is before anything is sent */
-    PGTransactionStatusType txn = PQtransactionStatus(conn->pg);
+    PGTransactionStatusType txn = pg_txn(conn);
 
     if (txn == PQTRANS_INTRANS && conn->names == PG_NAMES_UNKNOWN &&
         conn->n_doomed >= DOOMED_AT_ONCE)
@@ -255,7 +255,7 @@ static tn_status fail_prepare(tn_driver_conn *conn, const trip *t, tn_error *err
 /* What the answer asks for next: another round trip, or an end. */
 static bool try_again(tn_driver_conn *conn, trip *t, const char *sql)
 {
-    bool idle = PQtransactionStatus(conn->pg) == PQTRANS_IDLE;
+    bool idle = pg_txn(conn) == PQTRANS_IDLE;
 
     if (!idle || !t->name[0])
         return false;
@@ -289,7 +289,7 @@ static void choose_name(tn_driver_conn *conn, tn_driver_stmt *stmt)
 {
     const pg_doomed *own = stmt->name[0] ? find_doomed(conn, stmt->name) : NULL;
 
-    if (!own || may_deallocate(conn, own, PQtransactionStatus(conn->pg)))
+    if (!own || may_deallocate(conn, own, pg_txn(conn)))
         return;
     pg_statement_name(stmt->sql, stmt->name);
     size_t base = strlen(stmt->name);
@@ -302,6 +302,9 @@ static tn_status ask_server(tn_driver_conn *conn, tn_driver_stmt *stmt, int64_t 
 {
     trip t = {.name = stmt->name, .sql = stmt->sql.ptr};
 
+    tn_status begun = pg_begin_now(conn, deadline_ns, err);
+    if (begun != TN_OK)
+        return begun;
     choose_name(conn, stmt);
     for (int attempt = 1;; attempt++) {
         tn_status status = make_trip(conn, &t, deadline_ns, err);

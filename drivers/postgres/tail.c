@@ -16,7 +16,7 @@ bool pg_tail_wanted(const tn_driver_stmt *stmt)
     const tn_driver_conn *conn = stmt->conn;
 
     return stmt->writes == PG_WRITES && (conn->found & PG_IDENTIFIES) && !conn->id.open.xid &&
-           PQtransactionStatus(conn->pg) == PQTRANS_INTRANS;
+           pg_txn(conn) == PQTRANS_INTRANS;
 }
 
 int pg_tail_send(tn_driver_conn *conn)

@@ -6,50 +6,105 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "kit/kit.h"
 #include "postgres/pg.h"
+
+enum { TAG_SIZE = 64 };
+
+/* tag: TAG_SIZE bytes. */
+static tn_status command(tn_driver_conn *conn, const char *sql, tn_phase phase, int64_t deadline_ns,
+                         char *tag, tn_error *err)
+{
+    PGresult *result = NULL;
+
+    /* The end of a transaction takes settings back, which libpq has to be told where they are its.
+     */
+    if (conn->direct.possible && !conn->dirty)
+        return pg_direct_command(conn, sql, phase, deadline_ns, tag, err);
+    tn_status status = pg_command(conn, sql, phase, deadline_ns, &result, err);
+    tn__copy_text(tag, TAG_SIZE, kit_str(result ? PQcmdStatus(result) : ""));
+    PQclear(result);
+    return status;
+}
 
 static tn_status simple(tn_driver_conn *conn, const char *sql, tn_phase phase, int64_t deadline_ns,
                         tn_error *err)
 {
+    char tag[TAG_SIZE];
     tn_status status = pg_ready(conn, phase, err);
 
     if (status != TN_OK)
         return status;
     pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
-    return pg_command(conn, sql, phase, deadline_ns, NULL, err);
+    return command(conn, sql, phase, deadline_ns, tag, err);
 }
 
-static tn_status begin(tn_driver_conn *conn, const tn_txn_request *request, int64_t deadline_ns,
-                       tn_error *err)
-{
-    static const char *const levels[] = {
-        [TN_ISOLATION_DEFAULT] = "",
-        [TN_READ_COMMITTED] = " ISOLATION LEVEL READ COMMITTED",
-        [TN_REPEATABLE_READ] = " ISOLATION LEVEL REPEATABLE READ",
-        [TN_SERIALIZABLE] = " ISOLATION LEVEL SERIALIZABLE",
-    };
-    char sql[128];
+/* ---- begin ----------------------------------------------------------------------------------- */
 
-    if ((unsigned)request->isolation >= sizeof(levels) / sizeof(levels[0]))
-        return kit_fail(conn->host, err, TN_MISUSE, TN_PHASE_EXECUTE, NULL,
-                        "isolation level %d is not known", (int)request->isolation);
-    snprintf(sql, sizeof(sql), "BEGIN%s%s%s", levels[request->isolation],
-             request->read_only ? " READ ONLY" : "", request->deferrable ? " DEFERRABLE" : "");
+tn_status pg_begin_now(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    const char *sql = conn->begin;
+
+    if (!sql)
+        return TN_OK;
+    conn->begin = NULL;
     tn_status status = simple(conn, sql, TN_PHASE_EXECUTE, deadline_ns, err);
-    if (status == TN_OK && PQtransactionStatus(conn->pg) != PQTRANS_INTRANS)
+    if (status == TN_OK && pg_txn(conn) != PQTRANS_INTRANS)
         return pg_fail_protocol(conn, TN_PHASE_EXECUTE, err,
                                 "BEGIN was answered, but no transaction is open");
-    pg_identity_begin(conn, request->read_only);
     return status;
 }
 
-/* The answer to COMMIT: anything but the tag and an idle session leaves it open what happened. */
-static tn_status judge_commit(tn_driver_conn *conn, const PGresult *result, tn_error *err)
-{
-    const char *tag = result ? PQcmdStatus((PGresult *)(uintptr_t)result) : "";
+#define BEGINS(level)                                                         \
+    {                                                                         \
+        {"BEGIN" level, "BEGIN" level " DEFERRABLE"},                         \
+        {                                                                     \
+            "BEGIN" level " READ ONLY", "BEGIN" level " READ ONLY DEFERRABLE" \
+        }                                                                     \
+    }
+static const char *const begins[][2][2] = {
+    [TN_ISOLATION_DEFAULT] = BEGINS(""),
+    [TN_READ_COMMITTED] = BEGINS(" ISOLATION LEVEL READ COMMITTED"),
+    [TN_REPEATABLE_READ] = BEGINS(" ISOLATION LEVEL REPEATABLE READ"),
+    [TN_SERIALIZABLE] = BEGINS(" ISOLATION LEVEL SERIALIZABLE"),
+};
 
-    if (PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
+/* It leaves with the first statement, in one round trip with it. A transaction without one never
+ * was. */
+static tn_status begin(tn_driver_conn *conn, const tn_txn_request *request, int64_t deadline_ns,
+                       tn_error *err)
+{
+    bool eager = request->size >= offsetof(tn_txn_request, eager) + sizeof(request->eager) &&
+                 request->eager;
+
+    if ((unsigned)request->isolation >= sizeof(begins) / sizeof(begins[0]))
+        return kit_fail(conn->host, err, TN_MISUSE, TN_PHASE_EXECUTE, NULL,
+                        "isolation level %d is not known", (int)request->isolation);
+    tn_status status = pg_ready(conn, TN_PHASE_EXECUTE, err);
+    if (status != TN_OK)
+        return status;
+    conn->begin = begins[request->isolation][request->read_only][request->deferrable];
+    pg_identity_begin(conn, request->read_only);
+    return eager || !conn->direct.possible ? pg_begin_now(conn, deadline_ns, err) : TN_OK;
+}
+
+/* ---- end ------------------------------------------------------------------------------------- */
+
+/* Was there a transaction on the server at all? */
+static bool never_began(tn_driver_conn *conn)
+{
+    bool never = conn->begin || conn->begin_refused;
+
+    conn->begin = NULL;
+    conn->begin_refused = false;
+    return never;
+}
+
+/* The answer to COMMIT: anything but the tag and an idle session leaves it open what happened. */
+static tn_status judge_commit(tn_driver_conn *conn, const char *tag, tn_error *err)
+{
+    if (pg_txn(conn) != PQTRANS_IDLE)
         return pg_fail_protocol(conn, TN_PHASE_COMMIT, err,
                                 "COMMIT was answered, but the session is not idle");
     if (strcmp(tag, "COMMIT") == 0)
@@ -63,11 +118,18 @@ static tn_status judge_commit(tn_driver_conn *conn, const PGresult *result, tn_e
 
 static tn_status commit(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
-    PGresult *result = NULL;
+    char tag[TAG_SIZE];
+    bool refused = conn->begin_refused;
 
     tn_status status = pg_ready(conn, TN_PHASE_COMMIT, err);
     if (status != TN_OK)
         return status;
+    if (never_began(conn)) {
+        pg_identity_commit(conn);
+        return refused ? kit_fail(conn->host, err, TN_ABORTED, TN_PHASE_COMMIT, "25P02",
+                                  "BEGIN was refused: there was no transaction")
+                       : TN_OK;
+    }
     status = pg_identity_ask(conn, deadline_ns, err);
     if (status != TN_OK)
         return status;
@@ -77,10 +139,9 @@ static tn_status commit(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err
         return pg_fail_lost(conn, TN_PHASE_COMMIT, err);
     pg_identity_commit(conn);
     conn->committing = true;
-    status = pg_command(conn, "COMMIT", TN_PHASE_COMMIT, deadline_ns, &result, err);
+    status = command(conn, "COMMIT", TN_PHASE_COMMIT, deadline_ns, tag, err);
     if (status == TN_OK)
-        status = judge_commit(conn, result, err);
-    PQclear(result);
+        status = judge_commit(conn, tag, err);
     conn->committing = false;
     return status;
 }
@@ -88,19 +149,26 @@ static tn_status commit(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err
 tn_status pg_rollback(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
     pg_identity_begin(conn, false);
+    if (!conn->broken && never_began(conn))
+        return TN_OK;
     tn_status status = simple(conn, "ROLLBACK", TN_PHASE_EXECUTE, deadline_ns, err);
 
-    if (status == TN_OK && PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
+    if (status == TN_OK && pg_txn(conn) != PQTRANS_IDLE)
         return pg_fail_protocol(conn, TN_PHASE_EXECUTE, err,
                                 "ROLLBACK was answered, but the session is not idle");
     return status;
 }
+
+/* ---- savepoints ------------------------------------------------------------------------------ */
 
 static tn_status savepoint_command(tn_driver_conn *conn, const char *verb, uint32_t level,
                                    int64_t deadline_ns, tn_error *err)
 {
     char sql[64];
 
+    tn_status status = pg_begin_now(conn, deadline_ns, err);
+    if (status != TN_OK)
+        return status;
     snprintf(sql, sizeof(sql), "%s tn_%u", verb, (unsigned)level);
     return simple(conn, sql, TN_PHASE_EXECUTE, deadline_ns, err);
 }

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include <endian.h>
 
 #include <tenon/types.h>
 
@@ -112,8 +115,30 @@ static inline void pg_set32(unsigned char *p, uint32_t value)
     p[2] = (unsigned char)(value >> 8);
     p[3] = (unsigned char)value;
 }
-bool pg_put16(tn__buf *out, uint16_t value);
-bool pg_put32(tn__buf *out, uint32_t value);
-bool pg_put64(tn__buf *out, uint64_t value);
+/* bytes: value's, big-endian. */
+static inline bool pg_put_bytes(tn__buf *out, const void *bytes, size_t size)
+{
+    if (TN_UNLIKELY(out->failed || out->cap - out->len <= size) && !tn__buf_reserve(out, size))
+        return false;
+    memcpy(out->ptr + out->len, bytes, size);
+    out->len += size;
+    out->ptr[out->len] = '\0';
+    return true;
+}
+static inline bool pg_put16(tn__buf *out, uint16_t value)
+{
+    value = htobe16(value);
+    return pg_put_bytes(out, &value, sizeof(value));
+}
+static inline bool pg_put32(tn__buf *out, uint32_t value)
+{
+    value = htobe32(value);
+    return pg_put_bytes(out, &value, sizeof(value));
+}
+static inline bool pg_put64(tn__buf *out, uint64_t value)
+{
+    value = htobe64(value);
+    return pg_put_bytes(out, &value, sizeof(value));
+}
 
 #endif

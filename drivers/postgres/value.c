@@ -12,28 +12,13 @@
 #define EPOCH_DAYS 10957
 #define EPOCH_US   INT64_C(946684800000000)
 
-static bool put_big_endian(tn__buf *out, uint64_t value, size_t size)
+static bool put_number(tn__buf *out, uint64_t value, size_t size)
 {
-    unsigned char bytes[8];
-
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (unsigned char)(value >> (8 * (size - 1 - i)));
-    return tn__buf_append(out, bytes, size);
-}
-
-bool pg_put16(tn__buf *out, uint16_t value)
-{
-    return put_big_endian(out, value, 2);
-}
-
-bool pg_put32(tn__buf *out, uint32_t value)
-{
-    return put_big_endian(out, value, 4);
-}
-
-bool pg_put64(tn__buf *out, uint64_t value)
-{
-    return put_big_endian(out, value, 8);
+    switch (size) {
+    case 2: return pg_put16(out, (uint16_t)value);
+    case 4: return pg_put32(out, (uint32_t)value);
+    default: return pg_put64(out, value);
+    }
 }
 
 static bool is_integer(const tn_value *value)
@@ -49,7 +34,7 @@ static pg_encoded put_integer(const tn_value *value, int64_t least, int64_t most
         return PG_AS_TEXT;
     if (value->as.i < least || value->as.i > most)
         return PG_OUT_OF_RANGE;
-    return put_big_endian(out, (uint64_t)value->as.i, size) ? PG_ENCODED : PG_TOO_LONG;
+    return put_number(out, (uint64_t)value->as.i, size) ? PG_ENCODED : PG_TOO_LONG;
 }
 
 static pg_encoded put_real(const tn_value *value, bool single, tn__buf *out)
@@ -68,7 +53,7 @@ static pg_encoded put_real(const tn_value *value, bool single, tn__buf *out)
     } else {
         memcpy(&bits, &value->as.f, sizeof(bits));
     }
-    return put_big_endian(out, bits, single ? 4 : 8) ? PG_ENCODED : PG_TOO_LONG;
+    return put_number(out, bits, single ? 4 : 8) ? PG_ENCODED : PG_TOO_LONG;
 }
 
 static pg_encoded put_timestamp(const pg_type *type, const tn_value *value, tn__buf *out)

@@ -15,7 +15,7 @@
 /* Digits that a double keeps, whatever they are. */
 #define EXACT_DIGITS 15
 
-static tn_status bind_failed(tn_driver_stmt *stmt, int rc, tn_error *err)
+static LITE_SELDOM tn_status bind_failed(tn_driver_stmt *stmt, int rc, tn_error *err)
 {
     return lite_error(stmt->conn, rc, &(lite_where){TN_PHASE_BIND, &stmt->info, {NULL, 0}}, err);
 }
@@ -182,19 +182,45 @@ static tn_status bind_parsed(tn_driver_stmt *stmt, int index, const tn_value *va
     return bind_one(stmt, index, &parsed, err);
 }
 
+static LITE_SELDOM tn_status wrong_count(tn_driver_stmt *stmt, size_t n_params, tn_error *err)
+{
+    return lite_fail(stmt->conn, TN_PHASE_BIND, "08P01", err,
+                     "the statement has %u parameters, %zu were given", stmt->info.n_params,
+                     n_params);
+}
+
+/* As the placeholder's type wants it. */
+static LITE_SELDOM tn_status bind_typed(tn_driver_stmt *stmt, int index, const tn_value *value,
+                                        tn_error *err)
+{
+    const lite_type *type = stmt->info.param_types[index - 1];
+
+    return type && value->type == TN_TYPE_TEXT && type->type != TN_TYPE_TEXT
+               ? bind_parsed(stmt, index, value, type, err)
+               : bind_one(stmt, index, value, err);
+}
+
 tn_status lite_bind(tn_driver_stmt *stmt, const tn_value *params, size_t n_params, tn_error *err)
 {
-    if (n_params != stmt->info.n_params)
-        return lite_fail(stmt->conn, TN_PHASE_BIND, "08P01", err,
-                         "the statement has %u parameters, %zu were given", stmt->info.n_params,
-                         n_params);
-    tn__arena_reset(&stmt->bound);
-    for (size_t i = 0; i < n_params; i++) {
-        const lite_type *type = stmt->info.param_types ? stmt->info.param_types[i] : NULL;
-        tn_status status = type && params[i].type == TN_TYPE_TEXT && type->type != TN_TYPE_TEXT
-                               ? bind_parsed(stmt, (int)i + 1, &params[i], type, err)
-                               : bind_one(stmt, (int)i + 1, &params[i], err);
-        if (status != TN_OK)
+    int n = (int)n_params;
+
+    if (TN_UNLIKELY(n_params != stmt->info.n_params))
+        return wrong_count(stmt, n_params, err);
+    if (stmt->bound.used)
+        tn__arena_reset(&stmt->bound);
+    for (int i = 0; i < n; i++) {
+        const tn_value *value = &params[i];
+        tn_status status;
+        /* The most frequent ones without a call. */
+        if (value->type == TN_TYPE_INT64 || value->type == TN_TYPE_INT32) {
+            int rc = sqlite3_bind_int64(stmt->stmt, i + 1, value->as.i);
+            status = TN_LIKELY(rc == SQLITE_OK) ? TN_OK : bind_failed(stmt, rc, err);
+        } else if (stmt->info.param_types) {
+            status = bind_typed(stmt, i + 1, value, err);
+        } else {
+            status = bind_one(stmt, i + 1, value, err);
+        }
+        if (TN_UNLIKELY(status != TN_OK))
             return status;
     }
     return TN_OK;

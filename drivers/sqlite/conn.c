@@ -56,7 +56,7 @@ int lite_exec(tn_driver_conn *conn, const char *sql)
 
 static const char *database_path(const tn_driver_source *source)
 {
-    return source->options.path ? source->options.path : source->memory.database;
+    return source->memory ? lite_memory_name(source->memory) : source->options.path;
 }
 
 /* The directory of a file that cannot be opened is often the reason: SQLite would only say "unable
@@ -162,12 +162,11 @@ static int set_up(tn_driver_conn *conn)
         return rc;
     (void)stpcpy(stpcpy(sql, "PRAGMA cell_size_check=ON; PRAGMA synchronous="),
                  conn->source->options.synchronous);
-    rc = lite_exec(conn, sql);
+    rc = lite_exec(conn, sql); /* reads the schema: what is no database shows here */
     if (rc != SQLITE_OK)
         return rc;
     conn->read_only_file = sqlite3_db_readonly(conn->db, "main") == 1;
-    rc = use_wal(conn);
-    return rc == SQLITE_OK ? lite_fixed_run(conn, LITE_PROBE, NULL) : rc;
+    return use_wal(conn);
 }
 
 /* What went wrong while opening, with the path: SQLite's texts have none. */
@@ -217,12 +216,13 @@ tn_status lite_conn_open(tn_driver_source *source, tn_host_conn *host_conn, int6
     conn->source = source;
     conn->host = source->host;
     conn->host_conn = host_conn;
+    conn->timer = -1;
     tn__buf_init(&conn->scratch, TN__BUF_MAX);
     tn__arena_init(&conn->function_arena, TN__BUF_MAX);
     lite_arm(conn, deadline_ns);
     rc = sqlite3_open_v2(database_path(source), &conn->db,
                          modes[source->options.mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                         NULL);
+                         source->memory ? lite_memory_name(source->memory) : NULL);
     if (rc == SQLITE_OK) {
         lite_progress_install(conn);
         rc = set_up(conn);
@@ -247,6 +247,8 @@ void lite_conn_close(tn_driver_conn *conn)
             (void)sqlite3_finalize(conn->fixed[i]);
         (void)sqlite3_close_v2(conn->db);
     }
+    if (conn->timer >= 0)
+        (void)close(conn->timer);
     lite_cursors_free(conn);
     lite_txn_free(&conn->txn);
     tn__buf_free(&conn->scratch);
@@ -306,7 +308,7 @@ static int drop_temporary(tn_driver_conn *conn)
     return SQLITE_LOCKED;
 }
 
-tn_status lite_conn_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+static LITE_SELDOM tn_status reset_session(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
     tn_status status = TN_OK;
     int rc;
@@ -328,16 +330,22 @@ tn_status lite_conn_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *e
     return TN_OK;
 }
 
+tn_status lite_conn_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    if (TN_LIKELY(conn->txn.state == LITE_TXN_NONE && !conn->altered && !conn->temporary))
+        return TN_OK;
+    return reset_session(conn, deadline_ns, err);
+}
+
 tn_conn_state lite_conn_state(const tn_driver_conn *conn)
 {
-    if (conn->broken)
-        return TN_CONN_BROKEN;
-    switch (conn->txn.state) {
-    case LITE_TXN_OPEN: return TN_CONN_IN_TXN;
-    case LITE_TXN_FAILED: return TN_CONN_FAILED;
-    case LITE_TXN_NONE: break;
-    }
-    return TN_CONN_IDLE;
+    static const uint8_t states[] = {
+        [LITE_TXN_NONE] = TN_CONN_IDLE,
+        [LITE_TXN_OPEN] = TN_CONN_IN_TXN,
+        [LITE_TXN_FAILED] = TN_CONN_FAILED,
+    };
+
+    return TN_UNLIKELY(conn->broken) ? TN_CONN_BROKEN : (tn_conn_state)states[conn->txn.state];
 }
 
 void lite_conn_info(tn_driver_conn *conn, tn_conn_info *ret)

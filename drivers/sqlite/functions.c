@@ -10,11 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/text.h"
+
+#define SLEEP_NS (5 * TN__NS_PER_MS) /* between two looks at the deadline */
 
 static void give_time(sqlite3_context *ctx, int64_t us)
 {
@@ -65,13 +66,12 @@ static void f_pg_sleep(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         return;
     end = seconds > 0 ? now + (int64_t)(fmin(seconds, 1e9) * 1e9) : now;
     while (now < end) {
-        int64_t pause = end - now < 5 * TN__NS_PER_MS ? end - now : 5 * TN__NS_PER_MS;
+        int64_t pause = end - now < SLEEP_NS ? end - now : SLEEP_NS;
         conn->stopped = conn->host->interrupted(conn->host_conn, conn->deadline);
-        if (conn->stopped != TN_WAIT_READY) {
+        if (conn->stopped != TN_WAIT_READY || !lite_pause(conn, pause)) {
             sqlite3_result_error_code(ctx, SQLITE_INTERRUPT);
             return;
         }
-        (void)nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
         now = conn->host->now();
     }
     sqlite3_result_text(ctx, "", 0, SQLITE_STATIC);

@@ -21,6 +21,9 @@
 #include "kit/kit.h"
 #include "sqlite/dialect/dialect.h"
 
+/* Apart, so that what every call runs through needs no room for it. */
+#define LITE_SELDOM __attribute__((cold, noinline))
+
 /* ---- options.c: the URL and its parameters -------------------------------------------------- */
 
 typedef enum lite_mode { LITE_RWC = 0, LITE_RW, LITE_RO } lite_mode;
@@ -38,29 +41,24 @@ extern const tn_driver_option lite_option_table[];
 tn_status lite_options_read(const tn_host *host, const tn_source_config *config, lite_options *ret,
                             tn_error *err);
 
-/* ---- memory.c: the private directory of sqlite::memory: ------------------------------------- */
+/* ---- memory.c: the files of sqlite::memory: ------------------------------------------------- */
 
-typedef struct lite_memory {
-    char *directory; /* NULL: none */
-    char *database;  /* the file in it */
-    int lock;        /* held for as long as the directory is in use */
-} lite_memory;
+typedef struct lite_memory lite_memory;
 
-/* Sweeps what crashed processes left, makes a directory of our own and locks it. */
-tn_status lite_memory_create(const tn_host *host, lite_memory *ret, tn_error *err);
-/* Removes what a crashed process left in base: at most a bounded number of directories. */
-void lite_memory_sweep(const char *base);
-void lite_memory_remove(lite_memory *memory);
-/* Closes our hold without removing anything: for a child of fork. */
-void lite_memory_forget(lite_memory *memory);
+/* An empty database, its name and its file system in SQLite. */
+tn_status lite_memory_create(const tn_host *host, lite_memory **ret, tn_error *err);
+/* What sqlite3_open_v2() gets for both. */
+const char *lite_memory_name(const lite_memory *memory);
+/* No connection may be left. NULL is fine. */
+void lite_memory_free(lite_memory *memory);
 
 /* ---- source.c ------------------------------------------------------------------------------- */
 
 struct tn_driver_source {
     const tn_host *host;
     lite_options options;
-    lite_memory memory;
-    pid_t pid; /* a child of fork must not touch files or connections of its parent */
+    lite_memory *memory; /* NULL: a file */
+    pid_t pid;           /* a child of fork must not touch files or connections of its parent */
 };
 
 tn_status lite_source_open(const tn_host *host, const tn_source_config *config,
@@ -120,6 +118,7 @@ struct tn_driver_conn {
     tn_wait_result stopped; /* why the progress or busy handler gave up; READY: neither did */
     bool lock_timeout;      /* the busy handler gave up after busy_timeout */
     int64_t busy_since;
+    int timer; /* of pauses, made by the first; -1: none */
     lite_raised raised;
 
     lite_txn txn;
@@ -159,8 +158,17 @@ int lite_exec(tn_driver_conn *conn, const char *sql);
 /* ---- progress.c: deadlines, cancelling, waiting for locks ----------------------------------- */
 
 /* Every operation starts with it. */
-void lite_arm(tn_driver_conn *conn, int64_t deadline_ns);
+static inline void lite_arm(tn_driver_conn *conn, int64_t deadline_ns)
+{
+    conn->deadline = deadline_ns;
+    conn->stopped = TN_WAIT_READY;
+    conn->lock_timeout = false;
+    conn->raised.set = false;
+}
+
 void lite_progress_install(tn_driver_conn *conn);
+/* Waits for at most 1 s, by the host. false: cancelled; the deadline is for the caller to see. */
+bool lite_pause(tn_driver_conn *conn, int64_t pause_ns);
 /* Waits a little for another connection's lock. false: given up (deadline, cancelled, timeout). */
 bool lite_busy_wait(tn_driver_conn *conn, int attempt);
 
@@ -207,6 +215,13 @@ tn_status lite_bind(tn_driver_stmt *stmt, const tn_value *params, size_t n_param
 
 /* ---- stmt.c --------------------------------------------------------------------------------- */
 
+/* How a column's values are stored where none has to be converted. */
+typedef struct lite_plain {
+    tn_value like; /* what they become, but for the value itself */
+    int storage;   /* SQLite's class; 0: there is none */
+    bool narrow;   /* an integer of 32 bits */
+} lite_plain;
+
 struct tn_driver_stmt {
     tn_driver_conn *conn;
     sqlite3_stmt *stmt; /* NULL: empty, or a transaction command */
@@ -215,12 +230,17 @@ struct tn_driver_stmt {
     tn__arena arena; /* columns, names, types */
     tn_column *columns;
     lite_type *types;
+    lite_plain *plain;      /* one a column */
+    sqlite3_value **values; /* where SQLite has the columns of a row; all or none are known */
     uint32_t n_columns;
+    uint32_t most_rows; /* of a batch, so that its values are bounded */
     const tn_param *params;
     tn__arena bound;          /* parameters that a running statement refers to */
     tn_driver_cursor *cursor; /* the attached one */
     uint32_t flags;
     bool writes;
+    bool rows_of_write;     /* it both writes and gives rows */
+    bool marks;             /* running it changes what reset() has to know */
     int reprepared;         /* how often SQLite had prepared it anew when the columns were read */
     int64_t schema_version; /* of statements that both write and give rows */
 };
@@ -229,8 +249,16 @@ tn_status lite_stmt_prepare(tn_driver_conn *conn, tn_str sql, int64_t deadline_n
                             tn_driver_stmt **ret, tn_error *err);
 void lite_stmt_describe(const tn_driver_stmt *stmt, tn_stmt_info *ret);
 void lite_stmt_close(tn_driver_stmt *stmt);
+/* True if the columns of a statement that SQLite has prepared anew are those that were told. */
+bool lite_stmt_compare_columns(tn_driver_stmt *stmt, int reprepared);
+
 /* True if the columns are still those that describe() told. */
-bool lite_stmt_same_columns(tn_driver_stmt *stmt);
+static inline bool lite_stmt_same_columns(tn_driver_stmt *stmt)
+{
+    int reprepared = sqlite3_stmt_status(stmt->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
+
+    return TN_LIKELY(reprepared == stmt->reprepared) || lite_stmt_compare_columns(stmt, reprepared);
+}
 
 /* ---- cursor.c ------------------------------------------------------------------------------- */
 
@@ -289,6 +317,10 @@ void lite_txn_free(lite_txn *txn);
 tn_status lite_command_run(tn_driver_stmt *stmt, const char **ret_tag, tn_error *err);
 /* Reads one; TN_SYNTAX where PostgreSQL would. */
 tn_status lite_command_parse(tn_driver_conn *conn, tn_str sql, lite_command *ret, tn_error *err);
+
+/* ---- catalog.c ------------------------------------------------------------------------------ */
+
+extern const tn_catalog_ops lite_catalog_ops;
 
 /* ---- error.c, constraint.c ------------------------------------------------------------------ */
 

@@ -87,5 +87,6 @@ TN_DRIVER_EXPORT const tn_module tn_driver_module = {
     .cursor = &cursor_ops,
     .txn = &txn_ops,
     .bulk = &bulk_ops,
+    .catalog = &lite_catalog_ops,
     .client = client,
 };

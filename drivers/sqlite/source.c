@@ -25,7 +25,6 @@ tn_status lite_source_open(const tn_host *host, const tn_source_config *config,
         return kit_nomem(host, err, TN_PHASE_CONFIG);
     source->host = host;
     source->pid = getpid();
-    source->memory.lock = -1;
     status = lite_options_read(host, config, &source->options, err);
     if (status == TN_OK && !source->options.path)
         status = lite_memory_create(host, &source->memory, err);
@@ -41,10 +40,9 @@ void lite_source_close(tn_driver_source *source)
 {
     if (!source)
         return;
+    /* In a child of fork the parent's connections refer to it, and nobody may close those. */
     if (source->pid == getpid())
-        lite_memory_remove(&source->memory);
-    else
-        lite_memory_forget(&source->memory);
+        lite_memory_free(source->memory);
     free(source->options.path);
     free(source);
 }

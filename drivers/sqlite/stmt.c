@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "sqlite/lite.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/lexer.h"
 #include "base/str.h"
+#include "sqlite/cursor.h"
 
 #define SOME_PARAMS  16
 #define SCHEMA_TRIES 5
@@ -85,30 +84,42 @@ static bool read_column(tn_driver_stmt *stmt, int i, tn_column *column, lite_typ
     return column->name && column->type_name && column->table;
 }
 
+static uint32_t most_rows(uint32_t n_columns)
+{
+    uint32_t most = n_columns ? LITE_BATCH_VALUES / n_columns : 1;
+
+    return most > LITE_BATCH ? LITE_BATCH : most ? most : 1;
+}
+
 static bool read_columns(tn_driver_stmt *stmt)
 {
     int n = sqlite3_column_count(stmt->stmt);
 
     stmt->columns = tn__arena_array(&stmt->arena, (size_t)n, sizeof *stmt->columns);
     stmt->types = tn__arena_array(&stmt->arena, (size_t)n, sizeof *stmt->types);
-    if (n > 0 && (!stmt->columns || !stmt->types))
+    stmt->plain = tn__arena_array(&stmt->arena, (size_t)n, sizeof *stmt->plain);
+    stmt->values = tn__arena_array(&stmt->arena, (size_t)n, sizeof(sqlite3_value *));
+    if (n > 0 && (!stmt->columns || !stmt->types || !stmt->plain || !stmt->values))
         return false;
-    for (int i = 0; i < n; i++)
+    if (n > 0)
+        stmt->values[0] = NULL;
+    for (int i = 0; i < n; i++) {
         if (!read_column(stmt, i, &stmt->columns[i], &stmt->types[i]))
             return false;
+        stmt->plain[i] = lite_plain_of(&stmt->types[i]);
+    }
     stmt->n_columns = (uint32_t)n;
+    stmt->most_rows = most_rows(stmt->n_columns);
     stmt->reprepared = sqlite3_stmt_status(stmt->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
     return true;
 }
 
-bool lite_stmt_same_columns(tn_driver_stmt *stmt)
+bool lite_stmt_compare_columns(tn_driver_stmt *stmt, int reprepared)
 {
-    int reprepared = sqlite3_stmt_status(stmt->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
-
-    if (reprepared == stmt->reprepared)
-        return true;
     if ((uint32_t)sqlite3_column_count(stmt->stmt) != stmt->n_columns)
         return false;
+    if (stmt->n_columns > 0)
+        stmt->values[0] = NULL;
     for (uint32_t i = 0; i < stmt->n_columns; i++) {
         const char *declared = sqlite3_column_decltype(stmt->stmt, (int)i);
         lite_type type = stmt->types[i];
@@ -190,11 +201,13 @@ static tn_status compile(tn_driver_stmt *stmt, tn_error *err)
         return lite_fail(conn, TN_PHASE_PREPARE, "42601", err,
                          "cannot insert multiple commands into a prepared statement");
     stmt->writes = !sqlite3_stmt_readonly(stmt->stmt) && !sqlite3_stmt_isexplain(stmt->stmt);
+    stmt->marks = stmt->info.temporary || stmt->info.sets || stmt->info.kind == LITE_KIND_ATTACH;
     if (stmt->info.sets) /* some PRAGMAs act while they are prepared */
         conn->altered = true;
     if (!read_columns(stmt))
         return kit_nomem(conn->host, err, TN_PHASE_PREPARE);
-    if (stmt->writes && stmt->n_columns > 0) {
+    stmt->rows_of_write = stmt->writes && stmt->n_columns > 0;
+    if (stmt->rows_of_write) {
         rc = lite_fixed_run(conn, LITE_SCHEMA_VERSION, &stmt->schema_version);
         if (rc != SQLITE_OK)
             return lite_error(conn, rc, &(lite_where){.phase = TN_PHASE_PREPARE}, err);

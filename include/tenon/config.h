@@ -102,6 +102,11 @@ TN_API bool tn_config_entry_at(const tn_config *config, size_t i, tn_config_entr
  * an unknown name. */
 TN_API int64_t tn_config_integer(const tn_config *config, const char *name);
 
+/* The URL in force, with its secrets: for a program that must hand it on. It is never to be shown;
+ * tn_url_redact() hides what must not be seen. NULL: none. Borrowed until the configuration changes
+ * or is freed. */
+TN_API const char *tn_config_url(const tn_config *config);
+
 /* The warnings that reading gave ("FILE:LINE: not KEY=value, ignored"), one a line; "" if none.
  * Borrowed until the configuration is freed. */
 TN_API const char *tn_config_warnings(const tn_config *config);

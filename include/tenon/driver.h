@@ -18,6 +18,7 @@
  * gained TN_CAP_REMOTE. Nothing that was there changed: rebuild, and set the bit if connecting goes
  *        over a network.
  *   1.2  tn_bulk_ops has its shape; no host had called it before.
+ *   1.2  tn_txn_request gained eager: a begin() that is lazy heeds it.
  *
  * WORDS. Each operation's comment opens with Mandatory:, Optional: or Optional with default:.
  *
@@ -314,12 +315,15 @@ typedef struct tn_txn_request {
     bool read_only;
     bool deferrable;
     /* minor 0 ends here */
+    bool eager; /* the server has to have answered when begin() returns */
+    /* minor 2 ends here */
 } tn_txn_request;
 
 typedef struct tn_txn_ops {
     size_t size;
 
-    /* Mandatory: called in state TN_CONN_IDLE. May be lazy, as long as answers are the same. */
+    /* Mandatory: called in state TN_CONN_IDLE. May be lazy (BEGIN goes out with the first
+     * statement) unless the request is eager; from here on the state is TN_CONN_IN_TXN. */
     tn_status (*begin)(tn_driver_conn *conn, const tn_txn_request *request, int64_t deadline_ns,
                        tn_error *err);
     /* Mandatory with begin: TN_OK only when the server says that it is committed. TN_ABORTED when
@@ -442,8 +446,12 @@ typedef struct tn_notify_ops {
 
 typedef struct tn_catalog_ops {
     size_t size;
-    /* Optional: a canonical, deterministic text of the schema (tables, columns, indexes,
-     * constraints), handed piece by piece to out. Without the table migrations cannot see drift. */
+    /* Optional: the schema as <tenon/schema.h> says, handed over piece by piece; joined they are
+     * the text: for each object a line "-- kind: name", its statements, each ended by a semicolon,
+     * and an empty line, in an order in which they can be run. schema is a list of names with
+     * commas between, empty for all that are the users'. In the state idle or in a transaction, and
+     * the state is the same afterwards, also when it failed, unless the connection is busy or
+     * broken. Pieces are valid within the call. Without it migrations cannot see drift. */
     tn_status (*describe)(tn_driver_conn *conn, tn_str schema, int64_t deadline_ns,
                           void (*out)(void *arg, tn_str piece), void *arg, tn_error *err);
     /* Optional: a cursor over (schema, table, kind, estimated rows). */

@@ -18,6 +18,7 @@
 #include <tenon/log.h>
 #include <tenon/query.h>
 #include <tenon/rows.h>
+#include <tenon/schema.h>
 #include <tenon/script.h>
 #include <tenon/site.h>
 #include <tenon/stats.h>

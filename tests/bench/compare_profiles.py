@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Where do the instructions go that tenon costs on top of its client library?
 
-usage: compare_profiles.py BIN RAW WORKLOAD:FEW:MANY [...]
+usage: compare_profiles.py BIN RAW WORKLOAD[:OPERATIONS] [...]
 
-    DATABASE_URL=... compare_profiles.py build/release/bin bench_sqlite w1:200:1200 w4s:2000:12000
+    DATABASE_URL=... compare_profiles.py build/release/bin bench_sqlite w1 w4s:12000
 
-Runs each workload in two sizes under callgrind, for RAW (bench_pq, bench_sqlite) and for
-bench_tenon, and prints the difference of an operation: by function and by room. The tables must be
-there with at least 12,000 rows: `bench_run --short --keep`, or `RAW setup 1 12000`.
+Runs each workload under callgrind, for RAW (bench_pq, bench_sqlite) and for bench_tenon, counts
+what it measures, and prints the difference of an operation: by function and by room. The tables
+must be there with at least 12,000 rows: `bench_run --short --keep`, or `RAW setup 1 12000`.
 """
 import collections
 import os
@@ -19,6 +19,7 @@ import tempfile
 
 ROOMS = {"base", "bench", "config", "driver", "kit", "observe", "pool", "postgres", "session",
          "sqlite", "tenon"}
+OPERATIONS = 2000
 SHOWN = int(os.environ.get("TOP", "28"))
 
 
@@ -26,8 +27,9 @@ def profile(program, workload, operations):
     """Instructions of a run: {(function, place): count}."""
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "callgrind.out")
-        subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out, program,
-                        workload, str(operations), "12000"], check=True, timeout=600,
+        subprocess.run(["valgrind", "--tool=callgrind", "--instr-atstart=no",
+                        "--callgrind-out-file=" + out, program, workload, str(operations),
+                        "12000"], check=True, timeout=600,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         text = subprocess.run(["callgrind_annotate", "--threshold=100", "--show-percs=no", out],
                               check=True, timeout=600, capture_output=True, text=True).stdout
@@ -45,9 +47,9 @@ def profile(program, workload, operations):
     return counts
 
 
-def of_one(program, workload, few, many):
-    less, more = profile(program, workload, few), profile(program, workload, many)
-    return {key: (more[key] - less[key]) / (many - few) for key in set(less) | set(more)}
+def of_one(program, workload, operations):
+    return {key: count / operations
+            for key, count in profile(program, workload, operations).items()}
 
 
 def summed(counts, key_of):
@@ -63,8 +65,8 @@ def room_of(key):
 
 
 def compare(folder, raw_name, spec):
-    workload, few, many = spec.split(":")
-    raw, tenon = (of_one(os.path.join(folder, name), workload, int(few), int(many))
+    workload, _, operations = spec.partition(":")
+    raw, tenon = (of_one(os.path.join(folder, name), workload, int(operations or OPERATIONS))
                   for name in (raw_name, "bench_tenon"))
     a, b = sum(raw.values()), sum(tenon.values())
     print(f"== {workload}: raw {a:.0f}, tenon {b:.0f}, ratio {b / a:.3f}, extra {b - a:.0f}")

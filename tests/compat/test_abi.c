@@ -188,6 +188,7 @@ static void layout_of_tn_txn_request(void **state)
     AT(tn_txn_request, isolation, 8);
     AT(tn_txn_request, read_only, 12);
     AT(tn_txn_request, deferrable, 13);
+    AT(tn_txn_request, eager, 14);
 }
 
 static void layout_of_tn_txn_ops(void **state)

@@ -8,6 +8,7 @@
  * Exit: 0 all passed, 1 a case failed or too few ran, 2 usage, 6 the database could not be opened,
  * 77 the URL's variable is not set.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ static int usage(FILE *out, int code)
 {
     fputs("usage: tenon-conformance [URL] [--env NAME] [--list] [--only PATTERN] "
           "[--answers NAME]\n"
-          "                         [--through-fault]\n"
+          "                         [--parameter NAME=VALUE] [--through-fault]\n"
           "\n"
           "Runs tenon's conformance cases on the database of URL and reports in TAP. Tables are\n"
           "made under names of the run's own and dropped again.\n"
@@ -34,6 +35,7 @@ static int usage(FILE *out, int code)
           "  --only PATTERN   run only cases whose name matches, such as 'types/*'\n"
           "  --answers NAME   answers declared for sqlite, postgresql, template or generic;\n"
           "                   the driver's own by default\n"
+          "  --parameter P    one more parameter of the URL, such as direct=off\n"
           "  --through-fault  by way of the fault wrapper (tenon/fault.h), without a rule\n",
           out);
     return code;
@@ -64,7 +66,7 @@ static int conclude(const suite_options *options, const suite_result *result)
 
 typedef struct command {
     suite_options options;
-    const char *variable;
+    const char *variable, *parameter;
     bool list, help, through_fault;
 } command;
 
@@ -84,6 +86,8 @@ static bool read_arguments(int argc, char **argv, command *ret)
             ret->options.only = argv[++i];
         } else if (strcmp(word, "--env") == 0 && value) {
             ret->variable = argv[++i];
+        } else if (strcmp(word, "--parameter") == 0 && value) {
+            ret->parameter = argv[++i];
         } else if (strcmp(word, "--answers") == 0 && value) {
             ret->options.given = answers_find(argv[++i], true);
             if (!ret->options.given) {
@@ -101,6 +105,18 @@ static bool read_arguments(int argc, char **argv, command *ret)
         }
     }
     return true;
+}
+
+/* Lives until the process ends, as its arguments do. */
+static const char *with_parameter(const char *url, const char *parameter)
+{
+    size_t size = strlen(url) + strlen(parameter) + 2;
+    char *whole = malloc(size);
+
+    if (!whole)
+        abort();
+    snprintf(whole, size, "%s%c%s", url, strchr(url, '?') ? '&' : '?', parameter);
+    return whole;
 }
 
 int main(int argc, char **argv)
@@ -124,6 +140,8 @@ int main(int argc, char **argv)
     }
     if (!cmd.options.url)
         return usage(stderr, EXIT_USAGE);
+    if (cmd.parameter)
+        cmd.options.url = with_parameter(cmd.options.url, cmd.parameter);
     if ((cmd.through_fault && through_fault(&cmd.options, &err) != TN_OK) ||
         suite_run(&cmd.options, &result, &err) != TN_OK) {
         printf("Bail out! %s\n", err.message);

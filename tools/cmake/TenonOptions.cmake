@@ -34,6 +34,10 @@ macro(tenon_find_client driver package target)
 endmacro()
 tenon_find_client(POSTGRESQL PostgreSQL PostgreSQL::PostgreSQL)
 tenon_find_client(SQLITE SQLite3 SQLite::SQLite3)
+# libpq's own TLS library, so that sessions under TLS can be read past libpq, too.
+if(TENON_HAVE_POSTGRESQL)
+  find_package(OpenSSL QUIET)
+endif()
 
 # One layout in the build tree and installed: the drivers are found relative to the library.
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)

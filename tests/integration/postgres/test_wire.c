@@ -245,7 +245,7 @@ static void an_answer_that_is_damaged_is_no_crash(void **state)
     print_message("%d protocol, %d lost, %d other, %d another value\n", protocol, lost, other,
                   fine);
     assert_false(happened);
-    assert_true(protocol > 0 && lost > 0);
+    assert_true(protocol > 0);
 }
 
 static void a_commits_answer_that_is_damaged_is_never_a_success_too_much(void **state)

@@ -89,7 +89,7 @@ static void modules_of_another_kind_are_refused_before_their_code(void **state)
     static const struct {
         const char *module, *part;
     } cases[] = {
-        {"major", "built for driver ABI 2.1, this library has 1.1"},
+        {"major", "built for driver ABI 2.2, this library has 1.2"},
         {"size", "its description has"},
         {"operation", "required operation conn.ping is missing"},
         {"rollback", "txn.begin without txn.rollback"},

@@ -154,7 +154,7 @@ static void a_refused_one_hides_those_behind_it(void **state)
     snprintf(path, sizeof(path), "%s:%s", scratch_path("a"), scratch_path("b"));
     setenv("TENON_DRIVER_PATH", path, 1);
     tn_error err = not_found("good");
-    assert_contains(err.message, "/a/good.so: built for driver ABI 2.1");
+    assert_contains(err.message, "/a/good.so: built for driver ABI 2.2");
 }
 
 static void an_alias_is_the_same_driver(void **state)

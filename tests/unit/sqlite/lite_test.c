@@ -20,6 +20,16 @@ static tn_wait_result interrupted(tn_host_conn *conn, int64_t deadline_ns)
     return tn__now_ns() >= deadline_ns ? TN_WAIT_TIMEOUT : TN_WAIT_READY;
 }
 
+void (*lite_test_meanwhile)(lite_test *t);
+static lite_test *current;
+
+static tn_wait_result host_wait(tn_host_conn *conn, int fd, int events, int64_t deadline_ns)
+{
+    if (lite_test_meanwhile)
+        lite_test_meanwhile(current);
+    return driver_host.wait(conn, fd, events, deadline_ns);
+}
+
 /* The shared host, which takes an interruption as well. */
 static const tn_host *host(void)
 {
@@ -27,6 +37,7 @@ static const tn_host *host(void)
 
     own = driver_host;
     own.interrupted = interrupted;
+    own.wait = host_wait;
     return &own;
 }
 
@@ -44,6 +55,7 @@ int lite_test_begin(void **state)
     }
     (void)snprintf(t->url, sizeof t->url, "sqlite:%s/test.db", t->directory);
     *state = t;
+    current = t;
     return 0;
 }
 

@@ -37,6 +37,10 @@ typedef struct lite_test {
 /* Called with true before and false after work that is the test's own; NULL: nobody cares. */
 extern void (*lite_test_aside)(bool aside);
 
+/* Called when the driver waits by its host, as another fiber of the thread would run then; NULL:
+ * nobody. */
+extern void (*lite_test_meanwhile)(lite_test *t);
+
 /* cmocka's setup and teardown: a directory, no source yet. */
 int lite_test_begin(void **state);
 int lite_test_end(void **state);

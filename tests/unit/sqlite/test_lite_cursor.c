@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #define STMT   (tn_driver_module.stmt)
 #define CURSOR (tn_driver_module.cursor)
 
@@ -310,6 +312,97 @@ static void error_between_rows(void **state)
     STMT->close(stmt);
 }
 
+/* What SQLite itself says, by its plainest calls; in out as read_rows() writes it. */
+static void ask_sqlite(sqlite3 *db, const char *sql, char *out, size_t size)
+{
+    sqlite3_stmt *stmt = NULL;
+    size_t len = 0;
+
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW)
+        for (int i = 0; i < sqlite3_column_count(stmt) && len < size; i++) {
+            const unsigned char *text = sqlite3_column_text(stmt, i);
+            len += (size_t)snprintf(out + len, size - len, "%s|", text ? (const char *)text : "-");
+        }
+    assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+    assert_true(len > 0 && len < size);
+}
+
+static void read_rows(lite_test *t, tn_driver_stmt *stmt, char *out, size_t size)
+{
+    tn_stmt_info info = {.size = sizeof info};
+    tn_driver_cursor *cursor = execute(t, stmt, NULL, 0);
+    size_t len = 0;
+    tn_batch batch;
+
+    STMT->describe(stmt, &info);
+    do {
+        batch = fetch(t, cursor);
+        for (size_t i = 0; i < batch.rows * info.n_columns && len < size; i++) {
+            char text[64] = "-";
+            if (batch.values[i].type != TN_TYPE_NULL)
+                (void)tn_value_format(&batch.values[i], text, sizeof text);
+            len += (size_t)snprintf(out + len, size - len, "%s|", text);
+        }
+    } while (!batch.done);
+    CURSOR->close(cursor);
+}
+
+/* SQLite gives the rows of one statement from several places of its program: none is mistaken for
+ * another, the first time and when it runs again. */
+static void rows_of_every_shape(void **state)
+{
+    static const char *const shapes[] = {
+        "select a, b, c from t",
+        "select c, a, b from t order by b desc, a",
+        "select a, b, c from t where a < 20 union all select a + 1000, b, c from t where a > 80",
+        "select 1, 2, 3 union all select a, b, c from t union all select 7, 8, 9",
+        "select a, b, null from t union select a, 'x', b from t order by 1 desc, 2, 3",
+        "select a, b, c from t except select a, b, c from t where a % 3 = 0",
+        "select a % 7, count(*), min(c) from t group by 1 having count(*) > 1",
+        "select distinct a % 5, b is null, 1 from t",
+        "with recursive n(i, j) as (select 1, 'a' union all select i + 1, j || i from n where "
+        "i < 9) select i, j, i * i from n",
+        "select x.a, y.b, y.c from t x left join t y on y.a = x.a + 50",
+        "select a, (select count(*) from t y where y.a < x.a), b from t x",
+        "select a, row_number() over (order by b, a), sum(a) over (order by a) from t",
+        "select * from (values (1, 'eins'), (2, 'zwei'), (3, null)) order by 1",
+        "select a, b, c from t where b = 'text 3' or a = 5",
+        "select max(a), min(b), count(c) from t",
+        "pragma table_info(t)",
+        "explain query plan select a, b from t union all select c, b from t",
+    };
+    enum { SIZE = 65536 };
+    lite_test *t = *state;
+    char *expected = malloc(SIZE), *seen = malloc(SIZE);
+    sqlite3 *db = NULL;
+
+    assert_non_null(expected);
+    assert_non_null(seen);
+    lite_test_open(t);
+    (void)lite_q(t, "create table t (a bigint primary key, b text, c bigint)");
+    (void)lite_q(t, "create index t_b on t (b)");
+    (void)lite_q(t, "insert into t with recursive n(i) as (select 1 union all select i + 1 from n "
+                    "where i < 100) select i, case when i % 4 then 'text ' || i end, i * i from n");
+    assert_int_equal(sqlite3_open(strchr(t->url, ':') + 1, &db), SQLITE_OK);
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        tn_driver_stmt *stmt = prepare(t, shapes[i]);
+        ask_sqlite(db, shapes[i], expected, SIZE);
+        for (int again = 0; again < 3; again++) {
+            read_rows(t, stmt, seen, SIZE);
+            if (strcmp(seen, expected) != 0)
+                fail_msg("%s:\n%s\nnot:\n%s", shapes[i], seen, expected);
+            if (again == 1) /* SQLite prepares it anew by itself */
+                (void)lite_q(t, "create index if not exists t_c on t (c, a)");
+        }
+        STMT->close(stmt);
+        (void)lite_q(t, "drop index t_c");
+    }
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    free(expected);
+    free(seen);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, lite_test_begin, lite_test_end)
 
 int main(void)
@@ -324,6 +417,7 @@ int main(void)
         TEST(wide_and_long_rows),
         TEST(stale),
         TEST(error_between_rows),
+        TEST(rows_of_every_shape),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

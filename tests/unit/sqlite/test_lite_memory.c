@@ -1,58 +1,50 @@
 /* SPDX-License-Identifier: MIT */
-/* sqlite::memory: one database a source, in a private directory that does not stay behind. */
+/* sqlite::memory: one database a source, whose files are in memory and behave as files do. */
 #include "lite_test.h"
 
-#include <dirent.h>
-#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "sqlite/lite.h"
 
 static void open_memory(lite_test *t)
 {
-    if (lite_test_source(t, "sqlite::memory:", "") != TN_OK)
+    if (lite_test_source(t, "sqlite::memory:", "busy_timeout=20000") != TN_OK)
         fail_msg("%s", t->err.message);
     (void)lite_test_connect(t, 0);
 }
 
-static bool exists(const char *path)
+static void close_connection(lite_test *t, int i)
 {
-    struct stat st;
-
-    return lstat(path, &st) == 0;
+    tn_driver_module.conn->close(t->conns[i]);
+    t->conns[i] = NULL;
 }
 
 static void shared_by_connections(void **state)
 {
     lite_test *t = *state;
-    char directory[128];
-    struct stat st;
 
     open_memory(t);
-    (void)snprintf(directory, sizeof directory, "%s", t->source->memory.directory);
-    assert_int_equal(stat(directory, &st), 0);
-    assert_int_equal(st.st_mode & 0777, 0700);
     (void)lite_q(t, "create table t (a integer)");
     (void)lite_q(t, "insert into t values (7)");
     (void)lite_test_connect(t, 1);
     assert_int_equal(lite_try(t, t->conns[1], "select a from t", NULL, 0), TN_OK);
     assert_string_equal(t->text, "7\n");
 
-    /* It outlives its connections, and not its source. */
-    for (int i = 0; i < 2; i++) {
-        tn_driver_module.conn->close(t->conns[i]);
-        t->conns[i] = NULL;
-    }
+    /* It outlives its connections. */
+    close_connection(t, 0);
+    close_connection(t, 1);
     (void)lite_test_connect(t, 0);
     assert_string_equal(lite_q(t, "select a from t"), "7\n");
-    lite_test_close_source(t);
-    assert_false(exists(directory));
+    (void)lite_q(t, "insert into t values (8)");
+    (void)lite_test_connect(t, 1);
+    assert_int_equal(lite_try(t, t->conns[1], "select sum(a) from t", NULL, 0), TN_OK);
+    assert_string_equal(t->text, "15\n");
 }
 
 static void each_source_has_its_own(void **state)
@@ -63,7 +55,6 @@ static void each_source_has_its_own(void **state)
     open_memory(t);
     (void)lite_q(t, "create table t (a integer)");
     open_memory(&other);
-    assert_string_not_equal(t->source->memory.directory, other.source->memory.directory);
     lite_fails(&other, "select * from t", "42P01");
     lite_test_close_source(&other);
     assert_string_equal(lite_q(t, "select count(*) from t"), "0\n");
@@ -81,118 +72,87 @@ static void says_that_it_is_in_memory(void **state)
     assert_string_equal(lite_q(t, "pragma synchronous"), "0\n");
 }
 
-/* A directory as a process leaves it; the lock is not held. */
-static void leave(const char *base, const char *name, mode_t mode, bool lock_file)
-{
-    char path[200];
-
-    (void)snprintf(path, sizeof path, "%s/%s", base, name);
-    assert_int_equal(mkdir(path, 0700), 0);
-    if (lock_file) {
-        (void)snprintf(path, sizeof path, "%s/%s/lock", base, name);
-        int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-        assert_true(fd >= 0);
-        (void)close(fd);
-        (void)snprintf(path, sizeof path, "%s/%s/db", base, name);
-        fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-        assert_true(fd >= 0);
-        (void)close(fd);
-    }
-    (void)snprintf(path, sizeof path, "%s/%s", base, name);
-    assert_int_equal(chmod(path, mode), 0);
-}
-
-static bool left(const char *base, const char *name)
-{
-    char path[200];
-
-    (void)snprintf(path, sizeof path, "%s/%s", base, name);
-    return exists(path);
-}
-
-static void discard(const char *base, const char *name)
-{
-    static const char *const files[] = {"lock", "db", "notes"};
-    char path[200];
-
-    for (size_t i = 0; i < 3; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s/%s", base, name, files[i]);
-        (void)unlink(path);
-    }
-    (void)snprintf(path, sizeof path, "%s/%s", base, name);
-    (void)rmdir(path);
-}
-
-static void sweeps_what_was_left(void **state)
+/* Reading holds nobody up, and sees what it saw. */
+static void a_reader_and_a_writer_at_once(void **state)
 {
     lite_test *t = *state;
-    char path[200];
-    int lock, notes;
 
-    leave(t->directory, "tenon-aaaaaa", 0700, true);  /* nobody's: goes */
-    leave(t->directory, "tenon-bbbbbb", 0700, true);  /* locked */
-    leave(t->directory, "tenon-cccccc", 0755, true);  /* not as we make them */
-    leave(t->directory, "tenon-dddddd", 0700, false); /* being made */
-    leave(t->directory, "tenon-eeeeeee", 0700, true); /* another name */
-    leave(t->directory, "tenon-ffffff", 0700, true);  /* with something else in it */
-    (void)snprintf(path, sizeof path, "%s/tenon-bbbbbb/lock", t->directory);
-    lock = open(path, O_RDWR | O_CLOEXEC);
-    assert_true(lock >= 0);
-    assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
-    (void)snprintf(path, sizeof path, "%s/tenon-ffffff/notes", t->directory);
-    notes = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-    assert_true(notes >= 0);
-    (void)close(notes);
-    (void)snprintf(path, sizeof path, "%s/tenon-gggggg", t->directory);
-    assert_int_equal(symlink("/tmp", path), 0);
-
-    lite_memory_sweep(t->directory);
-    assert_false(left(t->directory, "tenon-aaaaaa"));
-    assert_true(left(t->directory, "tenon-bbbbbb"));
-    assert_true(left(t->directory, "tenon-cccccc"));
-    assert_true(left(t->directory, "tenon-dddddd"));
-    assert_true(left(t->directory, "tenon-eeeeeee"));
-    assert_true(left(t->directory, "tenon-ffffff/notes"));
-    assert_true(left(t->directory, "tenon-gggggg"));
-
-    (void)close(lock);
-    lite_memory_sweep(t->directory);
-    assert_false(left(t->directory, "tenon-bbbbbb"));
-    discard(t->directory, "tenon-cccccc");
-    discard(t->directory, "tenon-dddddd");
-    discard(t->directory, "tenon-eeeeeee");
-    discard(t->directory, "tenon-ffffff");
-}
-
-/* A process that dies leaves its directory; the next source finds it. */
-static void a_crash_is_cleaned_up(void **state)
-{
-    lite_test *t = *state;
-    char directory[128] = "";
-    int pipes[2], status = 0;
-    ssize_t n;
-    pid_t child;
-
-    assert_int_equal(pipe(pipes), 0);
-    child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        open_memory(t);
-        n = write(pipes[1], t->source->memory.directory, strlen(t->source->memory.directory));
-        _exit(n > 0 ? 0 : 1); /* nothing is closed */
-    }
-    (void)close(pipes[1]);
-    n = read(pipes[0], directory, sizeof directory - 1);
-    (void)close(pipes[0]);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    assert_true(n > 0 && exists(directory));
     open_memory(t);
-    assert_false(exists(directory));
+    (void)lite_test_connect(t, 1);
+    (void)lite_q(t, "create table t (a integer)");
+    (void)lite_q(t, "begin isolation level repeatable read");
+    assert_string_equal(lite_q(t, "select count(*) from t"), "0\n");
+    assert_int_equal(lite_try(t, t->conns[1], "insert into t values (1)", NULL, 0), TN_OK);
+    assert_int_equal(lite_try(t, t->conns[1], "begin", NULL, 0), TN_OK);
+    assert_int_equal(lite_try(t, t->conns[1], "insert into t values (2)", NULL, 0), TN_OK);
+    assert_string_equal(lite_q(t, "select count(*) from t"), "0\n");
+    t->deadline = driver_host_deadline(30);
+    lite_fails(t, "insert into t values (3)", "57014"); /* one writer */
+    t->deadline = TN_NO_DEADLINE;
+    (void)lite_q(t, "rollback");
+    (void)lite_q(t, "begin isolation level repeatable read");
+    assert_string_equal(lite_q(t, "select count(*) from t"), "1\n");
+    assert_int_equal(lite_try(t, t->conns[1], "rollback", NULL, 0), TN_OK);
+    assert_int_equal(lite_try(t, t->conns[1], "insert into t values (2)", NULL, 0), TN_OK);
+    lite_fails(t, "insert into t values (3)", "40001"); /* overtaken */
+    (void)lite_q(t, "rollback");
+    (void)lite_q(t, "insert into t values (3)");
+    assert_string_equal(lite_q(t, "select sum(a) from t"), "6\n");
+}
+
+/* Larger than a chunk, than a log without a checkpoint, and smaller again. */
+static void grows_and_shrinks(void **state)
+{
+    lite_test *t = *state;
+
+    open_memory(t);
+    (void)lite_q(t, "create table t (a integer, b bytea)");
+    (void)lite_q(t, "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000)"
+                    " insert into t select i, randomblob(5000) from n");
+    (void)lite_q(t, "pragma wal_checkpoint(truncate)");
+    assert_string_equal(lite_q(t, "pragma integrity_check"), "ok\n");
+    (void)lite_q(t, "delete from t where a > 10");
+    (void)lite_q(t, "vacuum");
+    (void)lite_q(t, "pragma wal_checkpoint(truncate)");
+    (void)lite_test_connect(t, 1);
+    assert_int_equal(lite_try(t, t->conns[1], "pragma integrity_check", NULL, 0), TN_OK);
+    assert_string_equal(t->text, "ok\n");
+    assert_string_equal(lite_q(t, "select count(*), sum(length(b)) from t"), "10|50000\n");
+    (void)lite_q(t, "with recursive n(i) as (select 11 union all select i + 1 from n where i < 900)"
+                    " insert into t select i, zeroblob(3000) from n");
+    assert_string_equal(lite_q(t, "pragma integrity_check"), "ok\n");
+}
+
+/* Other names are files as ever. */
+static void other_files_are_on_disk(void **state)
+{
+    lite_test *t = *state;
+    char sql[256], path[160];
+    struct stat st;
+
+    open_memory(t);
+    (void)lite_q(t, "create table t (a integer)");
+    (void)lite_q(t, "insert into t values (1)");
+    (void)snprintf(path, sizeof path, "%s/copy.db", t->directory);
+    (void)snprintf(sql, sizeof sql, "vacuum into '%s'", path);
+    (void)lite_q(t, sql);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size >= 8192);
+    (void)snprintf(sql, sizeof sql, "attach '%s' as other", path);
+    (void)lite_q(t, sql);
+    assert_string_equal(lite_q(t, "select a from other.t"), "1\n");
+    (void)lite_q(t, "insert into other.t select a + 1 from main.t");
+    (void)lite_q(t, "create temp table big as with recursive n(i) as (select 1 union all "
+                    "select i + 1 from n where i < 2000) select i, randomblob(2000) as b from n");
+    assert_string_equal(lite_q(t, "select count(*) from (select b from big order by b)"), "2000\n");
+    assert_string_equal(lite_q(t, "select sum(a) from other.t"), "3\n");
+    (void)lite_q(t, "detach other");
+    lite_test_close_source(t);
+    assert_int_equal(unlink(path), 0);
 }
 
 /* A child of fork closes what it inherited: the parent's database stays. */
-static void a_child_removes_nothing(void **state)
+static void a_child_closes_nothing(void **state)
 {
     lite_test *t = *state;
     int status = 0;
@@ -211,10 +171,60 @@ static void a_child_removes_nothing(void **state)
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    assert_true(exists(t->source->memory.directory));
     (void)lite_q(t, "insert into t values (1)");
     (void)lite_test_connect(t, 1);
     assert_int_equal(lite_try(t, t->conns[1], "select a from t", NULL, 0), TN_OK);
+}
+
+typedef struct worker {
+    lite_test test; /* for its answers: threads share nothing but the source */
+    int number;
+    tn_status status;
+} worker;
+
+enum { ROUNDS = 60 };
+
+/* Moves money: the sum is always the same. */
+static void *move(void *arg)
+{
+    worker *w = arg;
+    tn_driver_conn *conn = w->test.conns[w->number];
+
+    for (int i = 0; i < ROUNDS && w->status == TN_OK; i++) {
+        static const char *const steps[] = {"begin", "update t set a = a - 1 where id = 1",
+                                            "update t set a = a + 1 where id = 2",
+                                            "select sum(a) from t", "commit"};
+        for (size_t j = 0; j < sizeof steps / sizeof steps[0] && w->status == TN_OK; j++) {
+            w->status = lite_try(&w->test, conn, steps[j], NULL, 0);
+            if (j == 3 && strcmp(w->test.text, "100\n") != 0)
+                w->status = TN_FAILED;
+        }
+    }
+    return NULL;
+}
+
+static void threads_at_once(void **state)
+{
+    lite_test *t = *state;
+    worker workers[LITE_TEST_CONNS];
+    pthread_t threads[LITE_TEST_CONNS];
+
+    open_memory(t);
+    (void)lite_test_connect(t, 1);
+    (void)lite_test_connect(t, 2);
+    (void)lite_q(t, "create table t (id integer primary key, a integer, b bytea)");
+    (void)lite_q(t, "insert into t values (1, 100, zeroblob(9000)), (2, 0, null)");
+    for (int i = 0; i < LITE_TEST_CONNS; i++) {
+        workers[i] = (worker){.test = *t, .number = i};
+        assert_int_equal(pthread_create(&threads[i], NULL, move, &workers[i]), 0);
+    }
+    for (int i = 0; i < LITE_TEST_CONNS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (int i = 0; i < LITE_TEST_CONNS; i++)
+        if (workers[i].status != TN_OK)
+            fail_msg("%d: %s %s", i, workers[i].test.err.message, workers[i].test.text);
+    assert_string_equal(lite_q(t, "select a from t order by id"), "-80\n180\n");
+    assert_string_equal(lite_q(t, "pragma integrity_check"), "ok\n");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, lite_test_begin, lite_test_end)
@@ -222,8 +232,10 @@ static void a_child_removes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(shared_by_connections), TEST(each_source_has_its_own), TEST(says_that_it_is_in_memory),
-        TEST(sweeps_what_was_left),  TEST(a_crash_is_cleaned_up),   TEST(a_child_removes_nothing),
+        TEST(shared_by_connections),     TEST(each_source_has_its_own),
+        TEST(says_that_it_is_in_memory), TEST(a_reader_and_a_writer_at_once),
+        TEST(grows_and_shrinks),         TEST(other_files_are_on_disk),
+        TEST(a_child_closes_nothing),    TEST(threads_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,14 +182,91 @@ static void the_lock_becomes_free_for_a_snapshot(void **state)
     }
 }
 
+static int meanwhile_calls;
+
+static void commit_meanwhile(lite_test *t)
+{
+    lite_test own = {.deadline = TN_NO_DEADLINE};
+
+    if (++meanwhile_calls == 3)
+        assert_int_equal(lite_try(&own, t->conns[0], "commit", NULL, 0), TN_OK);
+}
+
+/* A program with fibers has one thread: who holds the lock must get on while another waits. */
+static void the_thread_is_free_meanwhile(void **state)
+{
+    lite_test *t = *state;
+
+    make(t, "busy_timeout=10000");
+    (void)lite_q(t, "begin");
+    (void)lite_q(t, "insert into t values (1)");
+    meanwhile_calls = 0;
+    lite_test_meanwhile = commit_meanwhile;
+    tn_status status = lite_try(t, t->conns[1], "insert into t values (2)", NULL, 0);
+    lite_test_meanwhile = NULL;
+    assert_int_equal(status, TN_OK);
+    assert_int_equal(meanwhile_calls, 3);
+    assert_int_equal(t->hosts[0].waits, 0);
+    assert_int_equal(t->hosts[1].waits, 3);
+    assert_string_equal(lite_q(t, "select count(*) from t"), "2\n");
+}
+
+static void count_meanwhile(lite_test *t)
+{
+    (void)t;
+    meanwhile_calls++;
+}
+
+static void sleeping_is_waiting(void **state)
+{
+    lite_test *t = *state;
+    int64_t started;
+
+    make(t, "");
+    meanwhile_calls = 0;
+    lite_test_meanwhile = count_meanwhile;
+    started = now_ms();
+    (void)lite_q(t, "select pg_sleep(0.02)");
+    lite_test_meanwhile = NULL;
+    assert_true(now_ms() - started >= 19);
+    assert_true(meanwhile_calls >= 4);
+}
+
+static void cancel_meanwhile(lite_test *t)
+{
+    t->hosts[1].interrupted = true;
+}
+
+static void cancelled_in_the_wait(void **state)
+{
+    lite_test *t = *state;
+
+    make(t, "busy_timeout=10000");
+    (void)lite_q(t, "begin");
+    (void)lite_q(t, "insert into t values (1)");
+    lite_test_meanwhile = cancel_meanwhile;
+    lite_fails_on(t, t->conns[1], "insert into t values (2)", "57014");
+    lite_test_meanwhile = NULL;
+    assert_int_equal(t->err.status, TN_CANCELLED);
+    t->hosts[1].interrupted = false;
+    (void)lite_q(t, "commit");
+    assert_int_equal(lite_try(t, t->conns[1], "insert into t values (2)", NULL, 0), TN_OK);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, lite_test_begin, lite_test_end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(deadline_passes),       TEST(cancelled),
-        TEST(cancelled_while_read),  TEST(locked),
-        TEST(the_lock_becomes_free), TEST(the_lock_becomes_free_for_a_snapshot),
+        TEST(deadline_passes),
+        TEST(cancelled),
+        TEST(cancelled_while_read),
+        TEST(locked),
+        TEST(the_lock_becomes_free),
+        TEST(the_lock_becomes_free_for_a_snapshot),
+        TEST(the_thread_is_free_meanwhile),
+        TEST(sleeping_is_waiting),
+        TEST(cancelled_in_the_wait),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

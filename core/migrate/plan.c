@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The plan: pending statements, run one after another in a transaction that is rolled back, with
+ * what each did written down. Whatever happens, nothing stays.
+ */
+#include "migrate/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tenon/query.h>
+#include <tenon/script.h>
+#include <tenon/txn.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+enum { TEXTS_MAX = 256 << 20, STEPS_MAX = 100000 };
+
+struct tn_plan {
+    tn_plan_step *steps;
+    size_t n, capacity;
+    size_t pending;
+    tn_schema *before, *after;
+    tn__arena arena;
+};
+
+static tn_status no_memory(tn_error *err)
+{
+    return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+}
+
+/* ---- statements ------------------------------------------------------------------------------ */
+
+static bool add_step(tn_plan *plan, const tn_plan_step *step)
+{
+    if (plan->n == STEPS_MAX)
+        return false;
+    if (plan->n == plan->capacity) {
+        size_t capacity = plan->capacity ? plan->capacity * 2 : 64;
+        tn_plan_step *grown = realloc(plan->steps, capacity * sizeof(*grown));
+        if (!grown)
+            return false;
+        plan->steps = grown;
+        plan->capacity = capacity;
+    }
+    plan->steps[plan->n++] = *step;
+    return true;
+}
+
+static tn_status add_migration(tn_plan *plan, const tn_migration *migration, tn_error *err)
+{
+    tn_script script = tn_script_start(migration->up);
+    tn_plan_step step = {.migration = migration, .note = ""};
+
+    plan->pending++;
+    if (migration->skipped) {
+        step.note = "recorded, nothing is run for this driver";
+        return add_step(plan, &step) ? TN_OK : no_memory(err);
+    }
+    while (tn_script_next(&script, &step.sql, &step.line)) {
+        step.note = migration->up_options.no_transaction
+                        ? "runs outside of a transaction, so it was not tried"
+                        : "";
+        if (!add_step(plan, &step))
+            return no_memory(err);
+    }
+    return TN_OK;
+}
+
+static tn_status collect(tn_plan *plan, tn_db *client, const tn_migrations *migrations,
+                         const tn_migrate_options *options, tn_error *err)
+{
+    tn_error local = TN_ERROR_INIT;
+    const tn_migrate_entry *entry;
+    tn_status status = TN_OK;
+
+    err = err ? err : &local;
+    tn_migrate_status *look = tn_migrate_look(client, migrations, options, err);
+    if (!look)
+        return err->status;
+    for (size_t i = 0; status == TN_OK && (entry = tn_migrate_status_at(look, i)); i++) {
+        if (entry->state != TN_MIGRATE_PENDING || !entry->migration)
+            continue;
+        if (options && options->to && tn_migration_compare(entry->version, options->to) > 0)
+            continue;
+        if (options && options->count && plan->pending == options->count)
+            continue;
+        status = add_migration(plan, entry->migration, err);
+    }
+    tn_migrate_status_free(look);
+    return status;
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static tn_status set_limits(tn_db *tx, const tn_plan_options *options, tn_error *err)
+{
+    char lock[24], statement[24];
+
+    if (!strstr(tn_db_driver(tx), "postgres"))
+        return TN_OK;
+    snprintf(lock, sizeof(lock), "%lld", (long long)options->lock_timeout_ms);
+    snprintf(statement, sizeof(statement), "%lld", (long long)options->statement_timeout_ms);
+    return tn_exec(tx,
+                   "select pg_catalog.set_config('lock_timeout', $1, true),"
+                   " pg_catalog.set_config('statement_timeout', $2, true)",
+                   tn_args((const char *)lock, (const char *)statement), NULL, err);
+}
+
+static bool fail_step(tn_plan *plan, tn_plan_step *step, const tn_error *err)
+{
+    bool late = strcmp(err->sqlstate, "55P03") == 0 || strcmp(err->sqlstate, "57014") == 0;
+    tn_error *kept = tn__arena_alloc(&plan->arena, sizeof(*kept));
+
+    if (!kept)
+        return false;
+    *kept = *err;
+    step->error = kept;
+    step->state = late ? TN_PLAN_TOO_LONG : TN_PLAN_FAILED;
+    if (strcmp(err->sqlstate, "55P03") == 0)
+        step->note = "another transaction holds a lock that it needs";
+    return true;
+}
+
+/* true: go on with the next one. */
+static bool run_step(tn_plan *plan, tn__observer *observer, tn_plan_step *step, tn_status *status,
+                     tn_error *err)
+{
+    tn_error why = TN_ERROR_INIT;
+    tn_plan_lock *locks;
+    TN__AUTO_STRING sql = strndup(step->sql.ptr, step->sql.len);
+
+    if (!sql) {
+        *status = no_memory(err);
+        return false;
+    }
+    int64_t began = tn__now_ns();
+    if (tn_exec(observer->tx, sql, NULL, NULL, &why) != TN_OK) {
+        if (!fail_step(plan, step, &why))
+            *status = no_memory(err);
+        return false;
+    }
+    step->duration_us = (tn__now_ns() - began) / 1000;
+    step->state = TN_PLAN_RUN;
+    *status = tn__observe(observer, &locks, &step->n_locks, err);
+    step->locks = locks;
+    return *status == TN_OK;
+}
+
+/* What failed behind a migration that was not run may only have missed it. */
+static void excuse(tn_plan_step *step, bool skipped)
+{
+    if (!skipped || step->state != TN_PLAN_FAILED)
+        return;
+    step->state = TN_PLAN_NOT_RUN;
+    step->note = "could not be tried: it may need what runs outside of a transaction before it";
+}
+
+static tn_status run_steps(tn_plan *plan, tn_db *tx, tn_error *err)
+{
+    tn__observer observer;
+    bool skipped = false, going = true;
+
+    tn_status status = tn__observe_begin(&observer, tx, &plan->arena, err);
+    for (size_t i = 0; status == TN_OK && going && i < plan->n; i++) {
+        tn_plan_step *step = &plan->steps[i];
+        if (step->migration->skipped)
+            continue;
+        if (step->migration->up_options.no_transaction) {
+            skipped = true;
+            continue;
+        }
+        going = run_step(plan, &observer, step, &status, err);
+        excuse(step, skipped);
+    }
+    if (status == TN_OK && going && !skipped)
+        status = tn_schema_read(tx, NULL, &plan->after, err);
+    return status;
+}
+
+/* SQLite's foreign keys are off while tables are rebuilt, and can be switched outside only. */
+static tn_status prepare_session(tn_db *session, tn_error *err)
+{
+    if (!strstr(tn_db_driver(session), "sqlite"))
+        return TN_OK;
+    return tn_exec(session, "pragma foreign_keys = off", NULL, NULL, err);
+}
+
+static tn_status run_and_undo(tn_plan *plan, tn_db *client, const tn_plan_options *options,
+                              tn_error *err)
+{
+    tn_db *session = NULL, *tx = NULL;
+
+    tn_status status = tn_acquire(client, &session, err);
+    if (status == TN_OK)
+        status = tn_schema_read(session, NULL, &plan->before, err);
+    if (status == TN_OK && !options->no_run && plan->n > 0) {
+        status = prepare_session(session, err);
+        if (status == TN_OK)
+            status = tn_begin(session, NULL, &tx, err);
+        if (status == TN_OK)
+            status = set_limits(tx, options, err);
+        if (status == TN_OK)
+            status = run_steps(plan, tx, err);
+        tn_status undone = tn_rollback(tx, status == TN_OK ? err : NULL);
+        status = status == TN_OK ? undone : status;
+    }
+    tn_release(session);
+    return status;
+}
+
+tn_status tn_plan_make(tn_db *client, const tn_migrations *migrations,
+                       const tn_migrate_options *migrate, const tn_plan_options *options,
+                       tn_plan **ret, tn_error *err)
+{
+    static const tn_plan_options defaults = TN_PLAN_OPTIONS_INIT;
+    tn_plan *plan = calloc(1, sizeof(*plan));
+
+    if (!plan)
+        return no_memory(err);
+    tn__arena_init(&plan->arena, TEXTS_MAX);
+    tn_status status = collect(plan, client, migrations, migrate, err);
+    if (status == TN_OK)
+        status = run_and_undo(plan, client, options ? options : &defaults, err);
+    if (status != TN_OK) {
+        tn_plan_free(plan);
+        return status;
+    }
+    *ret = plan;
+    return TN_OK;
+}
+
+/* ---- looking --------------------------------------------------------------------------------- */
+
+size_t tn_plan_count(const tn_plan *plan)
+{
+    return plan->n;
+}
+
+const tn_plan_step *tn_plan_at(const tn_plan *plan, size_t i)
+{
+    return i < plan->n ? &plan->steps[i] : NULL;
+}
+
+size_t tn_plan_pending(const tn_plan *plan)
+{
+    return plan->pending;
+}
+
+const tn_schema *tn_plan_before(const tn_plan *plan)
+{
+    return plan->before;
+}
+
+const tn_schema *tn_plan_after(const tn_plan *plan)
+{
+    return plan->after;
+}
+
+void tn_plan_free(tn_plan *plan)
+{
+    if (!plan)
+        return;
+    tn_schema_free(plan->before);
+    tn_schema_free(plan->after);
+    tn__arena_free(&plan->arena);
+    free(plan->steps);
+    free(plan);
+}

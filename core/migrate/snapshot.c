@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+#include "migrate/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tenon/health.h>
+#include <tenon/query.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+
+enum { STATEMENT_MAX = 4096 };
+
+/* ---- statements ------------------------------------------------------------------------------ */
+
+typedef struct names {
+    char table[80];   /* without its schema, unquoted */
+    char quoted[340]; /* with it, quoted */
+} names;
+
+static tn_status name_table(const tn__database *database, names *ret, tn_error *err)
+{
+    char schema[160], table[160];
+    size_t len = tn__utf8_cut(database->table, strlen(database->table), 63 - strlen("_schema"));
+
+    snprintf(ret->table, sizeof(ret->table), "%.*s_schema", (int)len, database->table);
+    if (tn_quote_identifier(tn_str_from(database->schema), schema, sizeof(schema)) == 0 ||
+        tn_quote_identifier(tn_str_from(ret->table), table, sizeof(table)) == 0)
+        return tn_error_set(err, TN_CONFIG, NULL, "\"%s\" is not a table's name", database->name);
+    snprintf(ret->quoted, sizeof(ret->quoted), "%s.%s", schema, table);
+    return TN_OK;
+}
+
+static tn_status is_there(tn__database *database, const names *n, bool *ret, tn_error *err)
+{
+    if (database->dialect == TN__SQLITE)
+        return tn_get(database->session,
+                      "select count(*) > 0 from sqlite_schema where type = 'table' and"
+                      " lower(name) = lower($1)",
+                      tn_args((const char *)n->table), tn_into(ret), err);
+    return tn_get(database->session, "select pg_catalog.to_regclass($1::text) is not null",
+                  tn_args((const char *)n->quoted), tn_into(ret), err);
+}
+
+/* Text that names the table, made by us of quoted names. */
+static char *statement(const char *before, const char *table, const char *after, tn_error *err)
+{
+    tn__buf sql;
+
+    tn__buf_init(&sql, STATEMENT_MAX);
+    tn__buf_printf(&sql, "%s%s%s", before, table, after);
+    char *text = tn__buf_take(&sql);
+    if (!text)
+        (void)tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    return text;
+}
+
+static tn_status run(tn__database *database, const char *before, const char *table,
+                     const char *after, const tn_arglist *args, tn_error *err)
+{
+    TN__AUTO_STRING text = statement(before, table, after, err);
+
+    return text ? tn_exec(database->session, text, args, NULL, err) : TN_NOMEM;
+}
+
+tn_status tn__newest_version(tn__database *database, char ret[TN__SNAPSHOT_VERSION], tn_error *err)
+{
+    ret[0] = '\0';
+    if (database->fresh)
+        return TN_OK;
+    TN__AUTO_STRING text = statement(
+        "select version from ", database->history,
+        " where state in ('applied', 'baseline') order by length(ltrim(version, '0'))"
+        " desc, ltrim(version, '0') desc limit 1",
+        err);
+    if (!text)
+        return TN_NOMEM;
+    tn_error why = TN_ERROR_INIT;
+    tn_status status = tn_get(database->session, text, NULL,
+                              tn_into(tn_textbuf(ret, TN__SNAPSHOT_VERSION)), &why);
+    if (status == TN_NOT_FOUND)
+        return TN_OK;
+    if (status != TN_OK && err)
+        *err = why;
+    return status;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static tn_status take_row(tn__snapshot *s, tn_rows *rows, const char *newest, tn_error *err)
+{
+    tn_str version, server, text;
+
+    if (!tn_next(rows) || tn_scan(rows, &version, &server, &text) != TN_OK)
+        return tn_close(rows, err);
+    s->exists = true;
+    tn__copy_text(s->version, sizeof(s->version), version);
+    tn__copy_text(s->server, sizeof(s->server), server);
+    tn_status status = TN_OK;
+    if (strcmp(s->version, newest) == 0)
+        status = tn_schema_parse(text, &s->expected, err);
+    tn_status closed = tn_close(rows, status == TN_OK ? err : NULL);
+    return status == TN_OK ? closed : status;
+}
+
+static tn_status read_expected(tn__database *database, tn__snapshot *s, tn_error *err)
+{
+    char newest[TN__SNAPSHOT_VERSION];
+    bool there = false;
+    names n;
+
+    tn_status status = name_table(database, &n, err);
+    if (status == TN_OK)
+        status = is_there(database, &n, &there, err);
+    if (status == TN_OK)
+        status = tn__newest_version(database, newest, err);
+    if (status != TN_OK || !there)
+        return status;
+    TN__AUTO_STRING text = statement("select version, server, definition from ", n.quoted,
+                                     " where id = 1", err);
+    return text ? take_row(s, tn_query(database->session, text, NULL), newest, err) : TN_NOMEM;
+}
+
+tn_status tn__snapshot_take(tn__database *database, tn__snapshot **ret, tn_error *err)
+{
+    tn__snapshot *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    tn_status status = read_expected(database, s, err);
+    if (status == TN_OK)
+        status = tn_schema_read(database->session, NULL, &s->found, err);
+    if (status != TN_OK) {
+        tn__snapshot_free(s);
+        return status;
+    }
+    *ret = s;
+    return TN_OK;
+}
+
+bool tn__snapshot_drifted(const tn__snapshot *snapshot)
+{
+    return snapshot->expected && strcmp(tn_schema_fingerprint(snapshot->expected),
+                                        tn_schema_fingerprint(snapshot->found)) != 0;
+}
+
+void tn__snapshot_free(tn__snapshot *snapshot)
+{
+    if (!snapshot)
+        return;
+    tn_schema_free(snapshot->expected);
+    tn_schema_free(snapshot->found);
+    free(snapshot);
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static tn_status write_row(tn__database *database, const names *n, const tn_schema *schema,
+                           const char *version, tn_error *err)
+{
+    tn_health health = tn_health_check(database->session, 0);
+    bool there = false;
+
+    tn_status status = is_there(database, n, &there, err);
+    if (status == TN_OK && !there)
+        status = run(database, "create table ", n->quoted,
+                     " (id integer primary key, version text not null, fingerprint text not null,"
+                     " server text not null, definition text not null)",
+                     NULL, err);
+    if (status == TN_OK)
+        status = run(database, "delete from ", n->quoted, "", NULL, err);
+    if (status != TN_OK)
+        return status;
+    return run(database, "insert into ", n->quoted,
+               " (id, version, fingerprint, server, definition) values (1, $1, $2, $3, $4)",
+               tn_args(version, tn_schema_fingerprint(schema), (const char *)health.server,
+                       tn_schema_text(schema)),
+               err);
+}
+
+/* Version and schema are read in the transaction that records them: they belong together. */
+static tn_status save(tn__database *database, const tn__snapshot *before, tn_error *err)
+{
+    tn_schema *now = NULL, *merged = NULL;
+    char version[TN__SNAPSHOT_VERSION];
+    names n;
+
+    tn_status status = name_table(database, &n, err);
+    if (status == TN_OK)
+        status = tn__newest_version(database, version, err);
+    if (status == TN_OK)
+        status = tn_schema_read(database->session, NULL, &now, err);
+    if (status == TN_OK && before && tn__snapshot_drifted(before))
+        status = tn__snapshot_merge(before->expected, before->found, now, &merged, err);
+    const tn_schema *schema = merged ? merged : now;
+    if (status == TN_OK)
+        status = write_row(database, &n, schema, version, err);
+    if (status == TN_OK && !database->fresh)
+        status = run(database, "update ", database->history,
+                     " set schema_hash = $1 where version = $2",
+                     tn_args(tn_schema_fingerprint(schema), (const char *)version), err);
+    tn_schema_free(now);
+    tn_schema_free(merged);
+    return status;
+}
+
+tn_status tn__snapshot_save(tn__database *database, const tn__snapshot *before, tn_error *err)
+{
+    tn_status status = tn__database_refresh(database, err);
+
+    if (status == TN_OK)
+        status = tn__database_begin(database, err);
+    if (status != TN_OK)
+        return status;
+    status = save(database, before, err);
+    if (status == TN_OK)
+        return tn__database_commit(database, err);
+    tn__database_rollback(database);
+    return status;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "through/tenon.h"
+
+void tenon_w3(struct bench_run *run)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_db *db = tenon_open(run->url, 1);
+    bool sqlite = tenon_is_sqlite(db);
+    tn_arg items[5];
+    const tn_arglist args = {items, 5};
+    tn_bulk *bulk;
+
+    tenon_empty_inserts(db);
+    bench_start(run);
+    if (tn_bulk_open(db, NULL, "bench_inserts", BENCH_COLUMNS, &bulk, &err) != TN_OK)
+        tenon_fail("bulk", &err);
+    for (int64_t i = 0; i < run->operations; i++) {
+        struct bench_insert row;
+        bench_insert_row(i, &row);
+        tenon_insert_args(&row, sqlite, items);
+        tn_bulk_row(bulk, &args);
+    }
+    if (tn_bulk_finish(bulk, NULL, &err) != TN_OK)
+        tenon_fail("bulk", &err);
+    bench_stop(run);
+    run->checksum = tenon_written(db);
+    tenon_close(db);
+}

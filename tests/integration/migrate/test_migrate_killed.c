@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A deploy of fifty migrations is killed (SIGKILL) at random moments, again and again, until there
+ * were fifty kills: the next run ends well by itself, nothing is there twice and nothing half. The
+ * counters have no constraint that would hold back a second time.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kit.h"
+#include "server.h"
+
+enum { KILLS = 50, FILES = 50 };
+
+static const char *command;
+static test_server server;
+
+static const char *const deploy[] = {"migrate", "deploy", "-q", "--lock-wait", "2min", NULL};
+
+/* One in five is without a transaction. */
+static void write_files(const kit *k, bool postgres)
+{
+    char name[64];
+
+    for (int i = 1; i <= FILES; i++) {
+        snprintf(name, sizeof(name), "%03d_step.sql", i);
+        if (i % 5 == 0)
+            kit_file(k, name,
+                     "-- migrate:up transaction:false\n"
+                     "insert into counted values (%d);\n"
+                     "%s;\n"
+                     "insert into counted values (%d);\n"
+                     "begin; insert into counted values (%d); insert into counted values (%d);"
+                     " commit;\n",
+                     i, postgres ? "create index concurrently on counted (n)" : "vacuum", i + 1000,
+                     i + 2000, i + 3000);
+        else
+            kit_file(k, name,
+                     "-- migrate:up\n%s"
+                     "insert into counted values (%d);\n"
+                     "create table t%d (id integer primary key, n integer);\n"
+                     "create index t%d_n on t%d (n);\n",
+                     i == 1 ? "create table counted (n integer);\n" : "", i, i, i, i);
+    }
+}
+
+static void check_whole(const kit *k)
+{
+    int expected = FILES + 3 * (FILES / 5);
+
+    assert_int_equal(
+        kit_number(k, "select count(*) from _tenon_migrations where state = 'applied'"), FILES);
+    assert_int_equal(kit_number(k, "select count(*) from counted"), expected);
+    assert_int_equal(kit_number(k, "select count(distinct n) from counted"), expected);
+    kit_expect(k, 0, KIT_RUN(k, "migrate", "status", "-q"), 0);
+}
+
+/* Is all that an interrupted run left whole? Each migration with a row has done all of its work,
+ * each without has done none. */
+static void check_nothing_half(const kit *k, bool postgres)
+{
+    const char *tables = postgres ? "select count(*) from pg_tables where tablename like 't%'"
+                                    " and schemaname = 'public'"
+                                  : "select count(*) from sqlite_schema where type = 'table'"
+                                    " and name like 't%'";
+    const char *there = postgres ? "select count(*) from pg_tables where tablename ="
+                                   " '_tenon_migrations'"
+                                 : "select count(*) from sqlite_schema where name ="
+                                   " '_tenon_migrations'";
+
+    if (kit_number(k, there) == 0) {
+        assert_int_equal(kit_number(k, tables), 0);
+        return;
+    }
+    long long whole = kit_number(k, "select count(*) from _tenon_migrations where state ="
+                                    " 'applied' and cast(version as integer) % 5 <> 0");
+    assert_int_equal(kit_number(k, tables), whole);
+}
+
+static void empty(const kit *k, bool postgres)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    char path[128];
+
+    if (postgres) {
+        kit_sql(k, "drop schema public cascade; create schema public");
+        return;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s/test.db%s", k->dir, ends[i]);
+        remove(path);
+    }
+}
+
+/* How long a whole one takes here and now. */
+static int64_t measure(const kit *k)
+{
+    int64_t began = kit_now_ms();
+
+    kit_expect(k, 0, kit_run(k, deploy), 0);
+    check_whole(k);
+    return kit_now_ms() - began;
+}
+
+/* false: it had ended before. */
+static bool kill_one(const kit *k, int64_t within_ms)
+{
+    pid_t pid = kit_start(k, 1, deploy);
+
+    kit_sleep_ms(rand() % (within_ms + 1));
+    kill(pid, SIGKILL);
+    int code = kit_wait(pid);
+    if (code != 128 + SIGKILL)
+        kit_expect(k, 1, code, 0);
+    return code == 128 + SIGKILL;
+}
+
+static void killed_again_and_again(kit *k, bool postgres)
+{
+    unsigned seed = (unsigned)time(NULL);
+    int kills = 0, whole = 1;
+
+    printf("# seed %u\n", seed);
+    srand(seed);
+    write_files(k, postgres);
+    empty(k, postgres);
+    int64_t duration = measure(k);
+    while (kills < KILLS) {
+        empty(k, postgres);
+        /* Up to four kills on the way, then the run that ends well. */
+        for (int i = 0; i < 4 && kill_one(k, duration * 3 / 4); i++) {
+            kills++;
+            check_nothing_half(k, postgres);
+        }
+        kit_expect(k, 0, kit_run(k, deploy), 0);
+        check_whole(k);
+        whole++;
+    }
+    printf("# %d kills, %d whole deploys\n", kills, whole);
+}
+
+static void on_postgresql(void **state)
+{
+    kit k;
+
+    (void)state;
+    kit_begin(&k, command);
+    test_server_url(&server, "app:apppw", "app", "sslmode=disable", k.url, sizeof(k.url));
+    killed_again_and_again(&k, true);
+    kit_end(&k);
+}
+
+static void on_sqlite(void **state)
+{
+    kit k;
+
+    (void)state;
+    kit_begin(&k, command);
+    snprintf(k.url, sizeof(k.url), "sqlite:%s/test.db", k.dir);
+    killed_again_and_again(&k, false);
+    kit_end(&k);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const settings[] = {"max_connections=30", "fsync=off", NULL};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(on_postgresql),
+        cmocka_unit_test(on_sqlite),
+    };
+
+    if (argc < 2)
+        return 2;
+    command = argv[1];
+    test_server_create(&server, settings, NULL, "apppw");
+    PGconn *conn = test_server_connect(&server, "app");
+    test_server_run(conn, "alter schema public owner to app; grant create on database app to app");
+    PQfinish(conn);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    test_server_remove(&server);
+    return failed;
+}

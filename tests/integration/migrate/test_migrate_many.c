@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ten deployers at once, on a fresh and on an existing database, three rounds each: all of them end
+ * well, and each migration was applied once. The counters have no constraint that would hold back
+ * a second time.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kit.h"
+#include "server.h"
+
+enum { DEPLOYERS = 10, ROUNDS = 3, FILES = 8 };
+
+static const char *command;
+static test_server server;
+
+static const char *const deploy[] = {"migrate", "deploy", "--lock-wait", "5min", NULL};
+
+/* Every third one is without a transaction: statement by statement. */
+static void write_files(const kit *k, int first, int last, bool postgres)
+{
+    char name[64];
+
+    for (int i = first; i <= last; i++) {
+        snprintf(name, sizeof(name), "%03d_step.sql", i);
+        if (i % 3 == 0)
+            kit_file(k, name,
+                     "-- migrate:up transaction:false\n"
+                     "insert into counted values (%d);\n"
+                     "%s;\n"
+                     "insert into counted values (%d);\n"
+                     "-- migrate:down\nselect 1;\n",
+                     i, postgres ? "create index concurrently on counted (n)" : "vacuum", i + 1000);
+        else
+            kit_file(k, name,
+                     "-- migrate:up\n%s"
+                     "create table t%d (id integer primary key);\n"
+                     "insert into counted values (%d);\n",
+                     i == 1 ? "create table counted (n integer);\n" : "", i, i);
+    }
+}
+
+static void ten_at_once(const kit *k)
+{
+    pid_t pids[DEPLOYERS];
+    int codes[DEPLOYERS];
+
+    for (int i = 0; i < DEPLOYERS; i++)
+        pids[i] = kit_start(k, i, deploy);
+    for (int i = 0; i < DEPLOYERS; i++)
+        codes[i] = kit_wait(pids[i]);
+    for (int i = 0; i < DEPLOYERS; i++)
+        kit_expect(k, i, codes[i], 0);
+}
+
+static void check_once(const kit *k, int files)
+{
+    assert_int_equal(kit_number(k, "select count(*) from _tenon_migrations"), files);
+    assert_int_equal(
+        kit_number(k, "select count(*) from _tenon_migrations where state <> 'applied'"), 0);
+    assert_int_equal(kit_number(k, "select count(*) from counted"), files + files / 3);
+    assert_int_equal(kit_number(k, "select count(distinct n) from counted"), files + files / 3);
+    kit_expect(k, 0, KIT_RUN(k, "migrate", "status"), 0);
+}
+
+static void empty(const kit *k, bool postgres)
+{
+    char path[128];
+    static const char *const ends[] = {"", "-wal", "-shm"};
+
+    if (postgres) {
+        kit_sql(k, "drop schema public cascade; create schema public");
+        return;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s/test.db%s", k->dir, ends[i]);
+        remove(path);
+    }
+}
+
+static void rounds(kit *k, bool postgres)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        kit_no_files(k);
+        empty(k, postgres);
+        write_files(k, 1, FILES, postgres);
+        ten_at_once(k); /* fresh */
+        check_once(k, FILES);
+        write_files(k, FILES + 1, 2 * FILES, postgres);
+        ten_at_once(k); /* existing */
+        check_once(k, 2 * FILES);
+    }
+}
+
+static void on_postgresql(void **state)
+{
+    kit k;
+
+    (void)state;
+    kit_begin(&k, command);
+    test_server_url(&server, "app:apppw", "app", "sslmode=disable", k.url, sizeof(k.url));
+    rounds(&k, true);
+    kit_end(&k);
+}
+
+static void on_sqlite(void **state)
+{
+    kit k;
+
+    (void)state;
+    kit_begin(&k, command);
+    snprintf(k.url, sizeof(k.url), "sqlite:%s/test.db", k.dir);
+    rounds(&k, false);
+    kit_end(&k);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const settings[] = {"max_connections=30", "fsync=off", NULL};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(on_postgresql),
+        cmocka_unit_test(on_sqlite),
+    };
+
+    if (argc < 2)
+        return 2;
+    command = argv[1];
+    test_server_create(&server, settings, NULL, "apppw");
+    PGconn *conn = test_server_connect(&server, "app");
+    test_server_run(conn, "alter schema public owner to app; grant create on database app to app");
+    PQfinish(conn);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    test_server_remove(&server);
+    return failed;
+}
