@@ -214,6 +214,9 @@ static tn_status copy_tables(const tn_module *module, const char *path, tn__driv
         if (status != TN_OK)
             return status;
     }
+    /* Before minor 2 the table's only operation had another form, and nobody called it. */
+    if (module->abi_minor < 2)
+        driver->batch = (tn_batch_ops){0};
     return check_pairs(path, driver, err);
 }
 

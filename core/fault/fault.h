@@ -157,7 +157,6 @@ extern const tn_conn_ops tn__fault_conn_ops;
 extern const tn_stmt_ops tn__fault_stmt_ops;
 extern const tn_cursor_ops tn__fault_cursor_ops;
 extern const tn_txn_ops tn__fault_txn_ops;
-extern const tn_batch_ops tn__fault_batch_ops;
 extern const tn_bulk_ops tn__fault_bulk_ops;
 extern const tn_notify_ops tn__fault_notify_ops;
 

@@ -1,54 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The optional tables: what the inner driver has is passed on, with its own handles. No rules. */
+/*
+ * The optional tables: what the inner driver has is passed on, with its own handles. No rules. The
+ * table for batches is left out: the host then runs their statements one by one, and rules hit
+ * each.
+ */
 #include <stdlib.h>
 
 #include "fault/fault.h"
-
-/* ---- batch ----------------------------------------------------------------------------------- */
-
-/* Gives the inner answers back in cursors of ours; one that cannot be is a failure of its item. */
-static void take_answers(tn_driver_conn *conn, tn_batch_item *items, const tn_batch_item *inner,
-                         size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        items[i].status = inner[i].status;
-        items[i].cursor = NULL;
-        if (!inner[i].cursor)
-            continue;
-        tn_status status = tn__fault_cursor_new(conn, items[i].stmt, inner[i].cursor,
-                                                &items[i].cursor, items[i].error);
-        if (status == TN_OK)
-            items[i].cursor->detached = true;
-        else
-            items[i].status = status;
-    }
-}
-
-static tn_status run_batch(tn_driver_conn *conn, tn_batch_item *items, size_t count,
-                           bool independent, int64_t deadline_ns, tn_error *err)
-{
-    tn_status status = tn__fault_ready(conn, TN_PHASE_EXECUTE, err);
-
-    if (status != TN_OK)
-        return status;
-    tn_batch_item *inner = calloc(count ? count : 1, sizeof(*inner));
-    if (!inner)
-        return tn__fault_fail(conn->host, err, TN_NOMEM, TN_PHASE_EXECUTE, TN_OUTCOME_NOT_APPLIED,
-                              NULL, "out of memory");
-    for (size_t i = 0; i < count; i++) {
-        inner[i] = items[i];
-        inner[i].stmt = items[i].stmt->inner;
-    }
-    status = conn->driver->batch.run(conn->inner, inner, count, independent, deadline_ns, err);
-    take_answers(conn, items, inner, count);
-    free(inner);
-    return status;
-}
-
-const tn_batch_ops tn__fault_batch_ops = {
-    .size = sizeof(tn_batch_ops),
-    .run = run_batch,
-};
 
 /* ---- bulk ------------------------------------------------------------------------------------ */
 

@@ -97,7 +97,6 @@ static void fill_module(tn_fault *fault)
         .stmt = &tn__fault_stmt_ops,
         .cursor = &tn__fault_cursor_ops,
         .txn = &fault->txn,
-        .batch = inner->batch.size ? &tn__fault_batch_ops : NULL,
         .bulk = inner->bulk.size ? &tn__fault_bulk_ops : NULL,
         .notify = inner->notify.size ? &fault->notify : NULL,
         .catalog = inner->catalog.size ? &fault->catalog : NULL,

@@ -138,7 +138,7 @@ static void arrive(void *arg, tn__conn *conn, const tn_error *why)
         m->why = *why;
     else if (!left)
         m->conn = conn;
-    tn__queue_hand(&m->queue, NULL);
+    (void)tn__queue_wake(&m->queue);
     pthread_mutex_unlock(&m->lock);
     if (left)
         atomic_fetch_sub(&conn->source->stuck, 1);
@@ -157,8 +157,11 @@ static tn_status meet(meeting *m, tn__conn *going, tn__source *source, int64_t d
     tn_status status = tn__waiter_init(&waiter, source, err);
     if (status == TN_OK) {
         tn__queue_put(&m->queue, &waiter, false);
-        if (!m->over)
-            (void)tn__waiter_sleep(&waiter, &m->lock, deadline_ns);
+        bool over = m->over;
+        pthread_mutex_unlock(&m->lock);
+        if (!over)
+            (void)tn__waiter_sleep(&waiter, deadline_ns);
+        pthread_mutex_lock(&m->lock);
         tn__queue_remove(&m->queue, &waiter);
         tn__waiter_finish(&waiter);
     }

@@ -32,6 +32,7 @@ void pg_close(tn_driver_conn *conn)
 {
     if (!conn)
         return;
+    pg_batch_free(conn->batch);
     pg_cursor_free(conn->spare);
     pg_encoder_free(&conn->encoder);
     pg_direct_close(conn);

@@ -8,6 +8,7 @@
 #define TENON_TENON_H
 
 #include <tenon/args.h>
+#include <tenon/batch.h>
 #include <tenon/config.h>
 #include <tenon/db.h>
 #include <tenon/drivers.h>

@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 set(TENON_CMAKE_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/tenon)
 set(package_templates ${PROJECT_SOURCE_DIR}/tools/cmake/package)
 
-install(TARGETS tenon tenon_static tenon_kit EXPORT tenon-targets
+install(TARGETS tenon tenon_static tenon_migrate tenon_migrate_static tenon_kit EXPORT tenon-targets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -30,7 +30,7 @@ install(EXPORT tenon-targets NAMESPACE tenon:: FILE tenon-targets.cmake
 configure_package_config_file(${package_templates}/tenon-config.cmake.in
   ${PROJECT_BINARY_DIR}/package/tenon-config.cmake
   INSTALL_DESTINATION ${TENON_CMAKE_INSTALL_DIR}
-  PATH_VARS TENON_DRIVER_INSTALL_DIR
+  PATH_VARS TENON_DRIVER_INSTALL_DIR CMAKE_INSTALL_BINDIR
   NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 # Below 1.0 a minor version may change the API.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/tenon-config-version.cmake
@@ -39,18 +39,21 @@ install(FILES
   ${PROJECT_BINARY_DIR}/package/tenon-config.cmake
   ${PROJECT_BINARY_DIR}/package/tenon-config-version.cmake
   ${package_templates}/TenonDriver.cmake
+  ${package_templates}/TenonMigrate.cmake
   ${PROJECT_SOURCE_DIR}/drivers/driver.map
   DESTINATION ${TENON_CMAKE_INSTALL_DIR} COMPONENT development)
 
-# pkg-config --cflags --libs [--static] tenon (or tenon-testing)
+# pkg-config --cflags --libs [--static] tenon, tenon-migrate, tenon-testing
 file(RELATIVE_PATH TENON_PC_PREFIX
   /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x)
 string(REGEX REPLACE "/$" "" TENON_PC_PREFIX "${TENON_PC_PREFIX}")
-foreach(library tenon tenon-testing)
+set(package_files)
+foreach(library tenon tenon-migrate tenon-testing)
   configure_file(${package_templates}/${library}.pc.in
     ${PROJECT_BINARY_DIR}/package/${library}.pc @ONLY)
+  list(APPEND package_files ${PROJECT_BINARY_DIR}/package/${library}.pc)
 endforeach()
-install(FILES ${PROJECT_BINARY_DIR}/package/tenon.pc ${PROJECT_BINARY_DIR}/package/tenon-testing.pc
+install(FILES ${package_files}
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
 if(TENON_TOOLS)
