@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "observe/log.h"
 #include "pool/connector.h"
+#include "pool/guest.h"
 #include "pool/holders.h"
 
 enum { CANCEL_MOST_MS = 1000 };
@@ -33,7 +34,7 @@ static void refuse(tn__pool *pool)
     tn__shutting_down(&why);
     tn__pool_fail_all(pool, &why);
     tn__demand_abort(pool);
-    tn__pool_changed(pool);
+    tn__guests_tell(pool);
     tn__slot_close_idle(pool, any, 0);
 }
 
@@ -54,7 +55,7 @@ static uint32_t end(tn__pool *pool, int64_t limit_ns, char *holders, size_t size
     if (used && used + 2 < size)
         memcpy(holders + used, "; ", sizeof("; "));
     tn__pool_lock(pool);
-    while ((pool->n[TN__SLOT_OPENING] || pool->n[TN__SLOT_CLOSING]) &&
+    while ((pool->n[TN__SLOT_OPENING] || pool->n[TN__SLOT_CLOSING] || pool->visiting) &&
            tn__pool_await(pool, limit_ns))
         continue;
     uint32_t in_use = pool->n[TN__SLOT_LENT];

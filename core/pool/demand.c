@@ -47,7 +47,7 @@ void tn__demand_note(tn__pool *pool, const tn_error *err)
 /* ---- failure --------------------------------------------------------------------------------- */
 
 /* Doubled each time, a fifth more or less, so that many programs do not come all at once. */
-static int64_t backoff_ns(uint32_t failures, int64_t most_ms)
+int64_t tn__backoff_ns(uint32_t failures, int64_t most_ms)
 {
     tn_uuid random = tn_uuid_random();
     int64_t ms = BACKOFF_FIRST_MS << (failures < 8 ? failures - 1 : 7);
@@ -80,8 +80,8 @@ static void failed(tn__pool *pool, const tn_error *why, int64_t begun_ns)
         tn__pool_fail_all(pool, why);
     pool->gate.failures++;
     pool->gate.failed_ns = tn__now_ns();
-    int64_t pause = backoff_ns(pool->gate.failures,
-                               pool->queue.first ? BACKOFF_WAITED_MS : BACKOFF_IDLE_MS);
+    int64_t pause = tn__backoff_ns(pool->gate.failures,
+                                   pool->queue.first ? BACKOFF_WAITED_MS : BACKOFF_IDLE_MS);
     pool->gate.retry_at_ns = pool->gate.failed_ns + pause;
     pool->gate_unlogged = true;
     tn__upkeep_by(pool, pool->gate.failed_ns);

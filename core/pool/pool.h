@@ -52,6 +52,8 @@ typedef struct tn__gate {
     int64_t retry_at_ns;
 } tn__gate;
 
+typedef struct tn__guest tn__guest; /* guest.h */
+
 typedef struct tn__pool {
     tn__provider provider;    /* must be first: what handles see */
     tn_db client;             /* the handle itself */
@@ -71,6 +73,8 @@ typedef struct tn__pool {
     tn__conn *lists[TN__SLOTS];
     uint32_t n[TN__SLOTS];
     tn__queue queue;
+    tn__guest *guests;
+    uint32_t visiting; /* connections of guests, and those that are being made for them */
     tn__gate gate;
     bool gate_unlogged; /* upkeep writes the log: that is not for under the lock */
     uint32_t max;
@@ -172,6 +176,8 @@ void tn__slot_close_idle(tn__pool *pool, tn__conn_test *test, int64_t now_ns);
 void tn__demand(tn__pool *pool);
 /* A slot came free. */
 void tn__demand_slot(tn__pool *pool);
+/* The pause after so many failures in a row, at least one. */
+int64_t tn__backoff_ns(uint32_t failures, int64_t most_ms);
 /* Did connecting fail in a way that may pass? */
 bool tn__may_come_back(const tn_error *err);
 /* Ends the attempts that are under way; nothing of them is waited for. */

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "observe/log.h"
 #include "pool/connector.h"
+#include "pool/guest.h"
 #include "pool/open.h"
 
 static bool is_other(const tn__pool *pool, const tn__conn *conn, int64_t now, tn__why *ret_why)
@@ -28,6 +29,7 @@ static tn_status replace_source(tn__pool *pool, tn__source *source, const tn_con
         pool->gate = (tn__gate){0};
         pool->last_connect_error.status = TN_OK;
         tn__demand_abort(pool);
+        tn__guests_tell(pool);
         tn__slot_close_idle(pool, is_other, 0);
         tn__demand_slot(pool);
         tn__upkeep_by(pool, tn__now_ns());
