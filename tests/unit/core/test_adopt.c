@@ -116,7 +116,7 @@ static void the_head_is_checked(void **state)
     refused("built for driver ABI 0.2");
     setup(NULL);
     good.module.least_host_minor = TN_DRIVER_ABI_MINOR + 1;
-    refused("needs driver ABI 1.2 or later");
+    refused("needs driver ABI 1.3 or later");
 }
 
 static void the_descriptions_size_is_checked(void **state)
@@ -404,6 +404,12 @@ static void operations_that_belong_together_come_together(void **state)
     refused("bulk needs");
     setup(NULL);
     good.module.notify = &notify;
+    refused("notify needs");
+    /* As it was in ABI 1.1, when listen() took one channel and nobody called it. */
+    tn_notify_ops old = {.size = offsetof(tn_notify_ops, probe)};
+    memset((char *)&old + sizeof(old.size), 1, old.size - sizeof(old.size));
+    setup(NULL);
+    good.module.notify = &old;
     refused("notify needs");
     setup(NULL);
     good.module.catalog = &catalog; /* each of its operations is optional by itself */
