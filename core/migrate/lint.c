@@ -91,6 +91,8 @@ static void look_at_transaction(tn__lint *lint)
 {
     tn__stmt_word word = tn__sql_first_word(lint->t.sql);
 
+    if (lint->wrapped || lint->migration->up_options.no_transaction)
+        return;
     if (word == TN__STMT_BEGIN || word == TN__STMT_COMMIT || word == TN__STMT_ROLLBACK)
         tn__lint_tell(lint, TN__RULE_TRANSACTION_WORD, 0, "%.*s in a migration",
                       (int)lint->t.items[0].text.len, lint->t.items[0].text.ptr);
@@ -152,6 +154,21 @@ static void look_at(tn__lint *lint, tn_str sql)
 
 /* ---- migrations ------------------------------------------------------------------------------ */
 
+/* BEGIN first and COMMIT last, as other tools want it. */
+static bool is_wrapped(const tn_migration *migration)
+{
+    tn_script script = tn_script_start(migration->up);
+    tn__stmt_word first = TN__STMT_EMPTY, last = TN__STMT_EMPTY;
+    uint32_t line;
+    tn_str sql;
+
+    while (tn_script_next(&script, &sql, &line)) {
+        last = tn__sql_first_word(sql);
+        first = first == TN__STMT_EMPTY ? last : first;
+    }
+    return first == TN__STMT_BEGIN && last == TN__STMT_COMMIT;
+}
+
 /* Before the first statement, the place is the beginning of the file. */
 static void at_file(tn__lint *lint)
 {
@@ -167,6 +184,7 @@ static void look_at_migration(tn__lint *lint, const tn_migration *migration, boo
     tn_str sql;
 
     lint->migration = migration;
+    lint->wrapped = is_wrapped(migration);
     lint->locked.n = lint->unproven.n = lint->labels.n = 0;
     at_file(lint);
     if (late)
