@@ -52,7 +52,7 @@ static tn_status check(tn__database *database, tn_drift *d, tn_error *err)
     tn_status status = tn__newest_version(database, d->version, err);
 
     if (status == TN_OK)
-        status = tn__snapshot_take(database, &d->snapshot, err);
+        status = tn__snapshot_take(database, false, &d->snapshot, err);
     if (status != TN_OK)
         return status;
     d->state = !d->snapshot->expected              ? TN_DRIFT_UNKNOWN

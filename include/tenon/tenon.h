@@ -8,12 +8,14 @@
 #define TENON_TENON_H
 
 #include <tenon/args.h>
+#include <tenon/batch.h>
 #include <tenon/config.h>
 #include <tenon/db.h>
 #include <tenon/drivers.h>
 #include <tenon/error.h>
 #include <tenon/export.h>
 #include <tenon/health.h>
+#include <tenon/listen.h>
 #include <tenon/log.h>
 #include <tenon/query.h>
 #include <tenon/rows.h>

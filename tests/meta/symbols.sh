@@ -29,13 +29,13 @@ declared() { # declared <header...>
         sed 's/export_mark/\n&/g' | sed -n 's/^export_mark[^(]*[ *]\(tn_[a-z0-9_]*\)(.*/\1/p' | sort -u
 }
 
-# Two libraries: what <tenon/migrate*.h> declare beyond the others is libtenon-migrate's.
+# Three libraries: what <tenon/migrate*.h> and <tenon/testing.h> declare beyond the others is theirs.
 others=()
 for header in "$include"/tenon/*.h; do
-    case $header in */migrate*) ;; *) others+=("$header") ;; esac
+    case $header in */migrate* | */testing.h) ;; *) others+=("$header") ;; esac
 done
 declared "${others[@]}" >"$scratch/declared"
-declared "$include"/tenon/*.h | comm -13 "$scratch/declared" - >"$scratch/declared.migrate"
+declared "${others[@]}" "$include"/tenon/migrate*.h | comm -13 "$scratch/declared" - >"$scratch/declared.migrate"
 exported "$library" >"$scratch/exported"
 exported "$migrate" >"$scratch/exported.migrate"
 if [ "$(wc -l <"$scratch/declared")" -gt 50 ]; then
@@ -58,12 +58,26 @@ empty "libtenon-migrate exports what its headers declare, and nothing else" \
     "$(diff "$scratch/declared.migrate" "$scratch/exported.migrate")"
 empty "libtenon-migrate wants of libtenon what is public alone" \
     "$(wanted "$migrate" -D | grep '^tn_' | comm -23 - "$scratch/declared")"
+# The library for tests stands on the public functions of the other.
+testing=$(dirname "$library")/libtenon-testing.so
+declared "${others[@]}" "$include"/tenon/testing.h | comm -13 "$scratch/declared" - >"$scratch/declared_testing"
+exported "$testing" >"$scratch/exported_testing"
+empty "libtenon-testing exports what <tenon/testing.h> declares, and nothing else" \
+    "$(diff "$scratch/declared_testing" "$scratch/exported_testing")"
+if [ -s "$scratch/declared_testing" ]; then
+    pass "<tenon/testing.h> declares $(wc -l <"$scratch/declared_testing") functions"
+else
+    flunk "<tenon/testing.h> declares functions"
+fi
+empty "libtenon-testing wants public functions alone" \
+    "$(wanted "$testing" -D | grep '^tn_' | comm -23 - "$scratch/declared")"
 
 # A library never ends the program that uses it. assert() is for debug builds.
 fatal='^(exit|_exit|_Exit|quick_exit|abort|err|errx|verr|verrx)$'
 [ "$build_type" = Debug ] || fatal="$fatal|^__assert"
 empty "libtenon.so cannot end the program" "$(wanted "$library" -D | grep -E "$fatal")"
 empty "libtenon-migrate.so cannot end the program" "$(wanted "$migrate" -D | grep -E "$fatal")"
+empty "libtenon-testing.so cannot end the program" "$(wanted "$testing" -D | grep -E "$fatal")"
 empty "libtenon.a cannot end the program" "$(wanted "$archive" | grep -E "$fatal")"
 for driver in "$@"; do
     name=$(basename "$driver")

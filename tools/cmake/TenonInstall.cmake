@@ -10,6 +10,11 @@ install(TARGETS tenon tenon_static tenon_migrate tenon_migrate_static tenon_kit 
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# For tests: nothing that a program needs when it runs.
+install(TARGETS tenon_testing tenon_testing_static EXPORT tenon-targets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
+  INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/tenon
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development FILES_MATCHING PATTERN "*.h")
 # Of tenon::kit, for drivers: no promise that it stays as it is, unlike <tenon/driver.h>.
@@ -19,7 +24,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/core/base ${PROJECT_SOURCE_DIR}/drivers/
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
 
-# find_package(tenon COMPONENTS postgresql sqlite)
+# find_package(tenon COMPONENTS postgresql sqlite testing)
 install(EXPORT tenon-targets NAMESPACE tenon:: FILE tenon-targets.cmake
   DESTINATION ${TENON_CMAKE_INSTALL_DIR} COMPONENT development)
 configure_package_config_file(${package_templates}/tenon-config.cmake.in
@@ -38,14 +43,17 @@ install(FILES
   ${PROJECT_SOURCE_DIR}/drivers/driver.map
   DESTINATION ${TENON_CMAKE_INSTALL_DIR} COMPONENT development)
 
-# pkg-config --cflags --libs [--static] tenon, tenon-migrate
+# pkg-config --cflags --libs [--static] tenon, tenon-migrate, tenon-testing
 file(RELATIVE_PATH TENON_PC_PREFIX
   /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x)
 string(REGEX REPLACE "/$" "" TENON_PC_PREFIX "${TENON_PC_PREFIX}")
-configure_file(${package_templates}/tenon.pc.in ${PROJECT_BINARY_DIR}/package/tenon.pc @ONLY)
-configure_file(${package_templates}/tenon-migrate.pc.in
-  ${PROJECT_BINARY_DIR}/package/tenon-migrate.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/package/tenon.pc ${PROJECT_BINARY_DIR}/package/tenon-migrate.pc
+set(package_files)
+foreach(library tenon tenon-migrate tenon-testing)
+  configure_file(${package_templates}/${library}.pc.in
+    ${PROJECT_BINARY_DIR}/package/${library}.pc @ONLY)
+  list(APPEND package_files ${PROJECT_BINARY_DIR}/package/${library}.pc)
+endforeach()
+install(FILES ${package_files}
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
 if(TENON_TOOLS)

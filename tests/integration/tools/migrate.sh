@@ -4,6 +4,7 @@
 # migrate.sh <tenon> <example's migrations>
 . "$(dirname "$0")/tool.sh"
 example=$2
+include=$(cd "$(dirname "$0")/../../../include" && pwd)
 cd "$scratch" || exit 1
 export DATABASE_URL=sqlite:app.db
 
@@ -137,7 +138,7 @@ exits "embed" 0 "$TENON" migrate embed -o m.c --name my_migrations --dir "$examp
 says "a table in C" '^const tn_migration_files my_migrations = ' m.c
 says "of each file" '"20261123090100_users_updated_at.sqlite.sql"' m.c
 works "it compiles" gcc -std=c17 -Wall -Wextra -Werror -c \
-    -I"$(dirname "$0")/../../../include" m.c -o m.o
+    -I"$include" m.c -o m.o
 exits "a name that is none in C" 2 "$TENON" migrate embed --name 1x
 file 9_wrong.sql 'select 1;'
 exits "embed refuses what deploy would" 2 "$TENON" migrate embed -o w.c
