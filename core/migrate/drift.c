@@ -25,7 +25,9 @@ static void set_reason(tn_drift *d, tn_db *session)
     char recorded[32];
 
     if (d->state == TN_DRIFT_UNKNOWN) {
-        if (!s->exists)
+        if (!d->version[0])
+            snprintf(d->reason, sizeof(d->reason), "nothing was applied yet");
+        else if (!s->exists)
             snprintf(d->reason, sizeof(d->reason),
                      "no schema was recorded yet: the next deploy does, or verify --accept-drift");
         else
