@@ -74,10 +74,10 @@ const char *migrate_duration(int64_t us, char *buf, size_t size);
         TOOL_OPT_LOCK_WAIT, 0, "lock-wait", "TIME", NULL,                      \
             "how long to wait for another one that migrates (60s); 0 does not" \
     }
-#define MIGRATE_OPTION_LOCK_TIMEOUT                                                            \
-    {                                                                                          \
-        TOOL_OPT_LOCK_TIMEOUT, 0, "lock-timeout", "TIME", NULL,                                \
-            "how long a statement waits for a table's lock, each of 6 times (3s); 0: for ever" \
+#define MIGRATE_OPTION_LOCK_TIMEOUT                                     \
+    {                                                                   \
+        TOOL_OPT_LOCK_TIMEOUT, 0, "lock-timeout", "TIME", NULL,         \
+            "how long to wait for a table's lock, each of 6 times (3s)" \
     }
 
 #endif

@@ -12,6 +12,14 @@ int64_t tn__now_ns(void)
     return (int64_t)now.tv_sec * TN__NS_PER_S + now.tv_nsec;
 }
 
+int64_t tn__tick_ns(void)
+{
+    struct timespec tick;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &tick);
+    return (int64_t)tick.tv_sec * TN__NS_PER_S + tick.tv_nsec;
+}
+
 int64_t tn__wall_us(void)
 {
     struct timespec now;

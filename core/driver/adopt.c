@@ -113,8 +113,10 @@ static tn_status check_pairs(const char *path, const tn__driver *driver, tn_erro
                               !driver->bulk.finish || !driver->bulk.abandon))
         return refuse(err, path, "bulk needs open, describe, write, finish and abandon together");
     if (driver->notify.size &&
-        (!driver->notify.listen || !driver->notify.unlisten || !driver->notify.wait))
-        return refuse(err, path, "notify needs listen, unlisten and wait together");
+        (!driver->notify.listen || !driver->notify.unlisten || !driver->notify.wait ||
+         !driver->notify.probe || !driver->notify.answered || !driver->notify.sql))
+        return refuse(err, path,
+                      "notify needs listen, unlisten, wait, probe, answered and sql together");
     return TN_OK;
 }
 
@@ -212,6 +214,9 @@ static tn_status copy_tables(const tn_module *module, const char *path, tn__driv
         if (status != TN_OK)
             return status;
     }
+    /* Before minor 2 the table's only operation had another form, and nobody called it. */
+    if (module->abi_minor < 2)
+        driver->batch = (tn_batch_ops){0};
     return check_pairs(path, driver, err);
 }
 

@@ -48,6 +48,7 @@ struct tn_fault {
     tn_module module;
     tn_txn_ops txn; /* without what the inner driver has not, as the next */
     tn_catalog_ops catalog;
+    tn_notify_ops notify;
     char name[TN__FAULT_NAME];
     char scheme_texts[TN__FAULT_SCHEMES][TN__FAULT_NAME];
     const char *schemes[TN__FAULT_SCHEMES];
@@ -156,7 +157,6 @@ extern const tn_conn_ops tn__fault_conn_ops;
 extern const tn_stmt_ops tn__fault_stmt_ops;
 extern const tn_cursor_ops tn__fault_cursor_ops;
 extern const tn_txn_ops tn__fault_txn_ops;
-extern const tn_batch_ops tn__fault_batch_ops;
 extern const tn_bulk_ops tn__fault_bulk_ops;
 extern const tn_notify_ops tn__fault_notify_ops;
 

@@ -1,54 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The optional tables: what the inner driver has is passed on, with its own handles. No rules. */
+/*
+ * The optional tables: what the inner driver has is passed on, with its own handles. No rules. The
+ * table for batches is left out: the host then runs their statements one by one, and rules hit
+ * each.
+ */
 #include <stdlib.h>
 
 #include "fault/fault.h"
-
-/* ---- batch ----------------------------------------------------------------------------------- */
-
-/* Gives the inner answers back in cursors of ours; one that cannot be is a failure of its item. */
-static void take_answers(tn_driver_conn *conn, tn_batch_item *items, const tn_batch_item *inner,
-                         size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        items[i].status = inner[i].status;
-        items[i].cursor = NULL;
-        if (!inner[i].cursor)
-            continue;
-        tn_status status = tn__fault_cursor_new(conn, items[i].stmt, inner[i].cursor,
-                                                &items[i].cursor, items[i].error);
-        if (status == TN_OK)
-            items[i].cursor->detached = true;
-        else
-            items[i].status = status;
-    }
-}
-
-static tn_status run_batch(tn_driver_conn *conn, tn_batch_item *items, size_t count,
-                           bool independent, int64_t deadline_ns, tn_error *err)
-{
-    tn_status status = tn__fault_ready(conn, TN_PHASE_EXECUTE, err);
-
-    if (status != TN_OK)
-        return status;
-    tn_batch_item *inner = calloc(count ? count : 1, sizeof(*inner));
-    if (!inner)
-        return tn__fault_fail(conn->host, err, TN_NOMEM, TN_PHASE_EXECUTE, TN_OUTCOME_NOT_APPLIED,
-                              NULL, "out of memory");
-    for (size_t i = 0; i < count; i++) {
-        inner[i] = items[i];
-        inner[i].stmt = items[i].stmt->inner;
-    }
-    status = conn->driver->batch.run(conn->inner, inner, count, independent, deadline_ns, err);
-    take_answers(conn, items, inner, count);
-    free(inner);
-    return status;
-}
-
-const tn_batch_ops tn__fault_batch_ops = {
-    .size = sizeof(tn_batch_ops),
-    .run = run_batch,
-};
 
 /* ---- bulk ------------------------------------------------------------------------------------ */
 
@@ -121,12 +79,14 @@ const tn_bulk_ops tn__fault_bulk_ops = {
 
 /* ---- notify ---------------------------------------------------------------------------------- */
 
-static tn_status listen_to(tn_driver_conn *conn, tn_str channel, int64_t deadline_ns, tn_error *err)
+static tn_status listen_to(tn_driver_conn *conn, const tn_str *channels, size_t count,
+                           int64_t deadline_ns, tn_error *err)
 {
     tn_status status = tn__fault_ready(conn, TN_PHASE_EXECUTE, err);
 
-    return status == TN_OK ? conn->driver->notify.listen(conn->inner, channel, deadline_ns, err)
-                           : status;
+    return status == TN_OK
+               ? conn->driver->notify.listen(conn->inner, channels, count, deadline_ns, err)
+               : status;
 }
 
 static tn_status unlisten(tn_driver_conn *conn, tn_str channel, int64_t deadline_ns, tn_error *err)
@@ -145,11 +105,26 @@ static tn_status wait_for(tn_driver_conn *conn, int64_t deadline_ns, tn_notifica
     return status == TN_OK ? conn->driver->notify.wait(conn->inner, deadline_ns, ret, err) : status;
 }
 
+static tn_status probe(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    tn_status status = tn__fault_ready(conn, TN_PHASE_FETCH, err);
+
+    return status == TN_OK ? conn->driver->notify.probe(conn->inner, deadline_ns, err) : status;
+}
+
+static bool answered(const tn_driver_conn *conn)
+{
+    return conn->driver->notify.answered(conn->inner);
+}
+
+/* Its statement is the inner driver's. */
 const tn_notify_ops tn__fault_notify_ops = {
     .size = sizeof(tn_notify_ops),
     .listen = listen_to,
     .unlisten = unlisten,
     .wait = wait_for,
+    .probe = probe,
+    .answered = answered,
 };
 
 /* ---- catalog --------------------------------------------------------------------------------- */

@@ -75,6 +75,8 @@ static void fill_tables(tn_fault *fault)
         fault->catalog.describe = tn__fault_catalog_describe;
     if (inner->catalog.tables)
         fault->catalog.tables = tn__fault_catalog_tables;
+    fault->notify = tn__fault_notify_ops;
+    fault->notify.sql = inner->notify.sql;
 }
 
 static void fill_module(tn_fault *fault)
@@ -95,9 +97,8 @@ static void fill_module(tn_fault *fault)
         .stmt = &tn__fault_stmt_ops,
         .cursor = &tn__fault_cursor_ops,
         .txn = &fault->txn,
-        .batch = inner->batch.size ? &tn__fault_batch_ops : NULL,
         .bulk = inner->bulk.size ? &tn__fault_bulk_ops : NULL,
-        .notify = inner->notify.size ? &tn__fault_notify_ops : NULL,
+        .notify = inner->notify.size ? &fault->notify : NULL,
         .catalog = inner->catalog.size ? &fault->catalog : NULL,
         .client = inner->client,
     };

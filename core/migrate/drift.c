@@ -56,7 +56,7 @@ static tn_status check(tn__database *database, tn_drift *d, tn_error *err)
     d->state = !d->snapshot->expected              ? TN_DRIFT_UNKNOWN
                : tn__snapshot_drifted(d->snapshot) ? TN_DRIFT_FOUND
                                                    : TN_DRIFT_NONE;
-    set_reason(d, database->session);
+    set_reason(d, database->at);
     return TN_OK;
 }
 

@@ -44,8 +44,8 @@ static void name_holder(tn__database *database, char *buf, size_t size)
         " from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a on a.pid = l.pid"
         " where l.locktype = 'advisory' and l.granted and l.objsubid = 1"
         " and l.database = (select oid from pg_catalog.pg_database where datname ="
-        " current_database()) and l.classid = (($1 >> 32) & 4294967295)::bigint::oid"
-        " and l.objid = ($1 & 4294967295)::bigint::oid limit 1";
+        " current_database()) and l.classid = (($1::bigint >> 32) & 4294967295)::bigint::oid"
+        " and l.objid = ($1::bigint & 4294967295)::bigint::oid limit 1";
     char *who = NULL;
 
     snprintf(buf, size, "another one");
@@ -175,12 +175,13 @@ tn_status tn__lock_begin(tn__database *database, tn_error *err)
 void tn__lock_oldest(tn__database *database, char *buf, size_t size)
 {
     static const char question[] =
-        "select " WHO " || ', ' || coalesce(a.state, '?') || ', its transaction is '"
-        " || extract(epoch from now() - a.xact_start)::bigint || ' s old'"
+        "select " WHO " || coalesce(', ' || a.state, '') || coalesce(', its transaction is '"
+        " || extract(epoch from now() - a.xact_start)::bigint || ' s old', '')"
         " from pg_catalog.pg_stat_activity a where a.datname = current_database()"
-        " and a.pid <> pg_backend_pid() and a.xact_start is not null"
+        " and a.pid <> pg_backend_pid()"
         " and exists (select from pg_catalog.pg_locks l where l.pid = a.pid and l.granted"
-        " and l.locktype = 'relation' and l.relation >= 16384) order by a.xact_start limit 1";
+        " and l.locktype = 'relation' and l.relation >= 16384) order by a.xact_start nulls last "
+        "limit 1";
     char *who = NULL;
 
     buf[0] = '\0';

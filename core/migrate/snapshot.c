@@ -37,11 +37,11 @@ static tn_status name_table(const tn__database *database, names *ret, tn_error *
 static tn_status is_there(tn__database *database, const names *n, bool *ret, tn_error *err)
 {
     if (database->dialect == TN__SQLITE)
-        return tn_get(database->session,
+        return tn_get(database->at,
                       "select count(*) > 0 from sqlite_schema where type = 'table' and"
                       " lower(name) = lower($1)",
                       tn_args((const char *)n->table), tn_into(ret), err);
-    return tn_get(database->session, "select pg_catalog.to_regclass($1::text) is not null",
+    return tn_get(database->at, "select pg_catalog.to_regclass($1::text) is not null",
                   tn_args((const char *)n->quoted), tn_into(ret), err);
 }
 
@@ -63,7 +63,7 @@ static tn_status run(tn__database *database, const char *before, const char *tab
 {
     TN__AUTO_STRING text = statement(before, table, after, err);
 
-    return text ? tn_exec(database->session, text, args, NULL, err) : TN_NOMEM;
+    return text ? tn_exec(database->at, text, args, NULL, err) : TN_NOMEM;
 }
 
 tn_status tn__newest_version(tn__database *database, char ret[TN__SNAPSHOT_VERSION], tn_error *err)
@@ -79,7 +79,7 @@ tn_status tn__newest_version(tn__database *database, char ret[TN__SNAPSHOT_VERSI
     if (!text)
         return TN_NOMEM;
     tn_error why = TN_ERROR_INIT;
-    tn_status status = tn_get(database->session, text, NULL,
+    tn_status status = tn_get(database->at, text, NULL,
                               tn_into(tn_textbuf(ret, TN__SNAPSHOT_VERSION)), &why);
     if (status == TN_NOT_FOUND)
         return TN_OK;
@@ -121,7 +121,7 @@ static tn_status read_expected(tn__database *database, tn__snapshot *s, tn_error
         return status;
     TN__AUTO_STRING text = statement("select version, server, definition from ", n.quoted,
                                      " where id = 1", err);
-    return text ? take_row(s, tn_query(database->session, text, NULL), newest, err) : TN_NOMEM;
+    return text ? take_row(s, tn_query(database->at, text, NULL), newest, err) : TN_NOMEM;
 }
 
 tn_status tn__snapshot_take(tn__database *database, tn__snapshot **ret, tn_error *err)
@@ -132,7 +132,7 @@ tn_status tn__snapshot_take(tn__database *database, tn__snapshot **ret, tn_error
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
     tn_status status = read_expected(database, s, err);
     if (status == TN_OK)
-        status = tn_schema_read(database->session, NULL, &s->found, err);
+        status = tn_schema_read(database->at, NULL, &s->found, err);
     if (status != TN_OK) {
         tn__snapshot_free(s);
         return status;
@@ -161,7 +161,7 @@ void tn__snapshot_free(tn__snapshot *snapshot)
 static tn_status write_row(tn__database *database, const names *n, const tn_schema *schema,
                            const char *version, tn_error *err)
 {
-    tn_health health = tn_health_check(database->session, 0);
+    tn_health health = tn_health_check(database->at, 0);
     bool there = false;
 
     tn_status status = is_there(database, n, &there, err);
@@ -192,7 +192,7 @@ static tn_status save(tn__database *database, const tn__snapshot *before, tn_err
     if (status == TN_OK)
         status = tn__newest_version(database, version, err);
     if (status == TN_OK)
-        status = tn_schema_read(database->session, NULL, &now, err);
+        status = tn_schema_read(database->at, NULL, &now, err);
     if (status == TN_OK && before && tn__snapshot_drifted(before))
         status = tn__snapshot_merge(before->expected, before->found, now, &merged, err);
     const tn_schema *schema = merged ? merged : now;

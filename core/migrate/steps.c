@@ -125,6 +125,16 @@ static void classify(const splitter *s, tn__step *step)
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
+/* Without the comments before it: what a failure without a place points at is its first word. */
+static tn_str without_comments(tn_str sql)
+{
+    tn__lexer lexer;
+
+    tn__lexer_init(&lexer, sql);
+    tn__tok tok = tn__lexer_skip(&lexer);
+    return tn__str(tok.text.ptr, (size_t)(sql.ptr + sql.len - tok.text.ptr));
+}
+
 static tn_status push(splitter *s, tn_str sql, uint32_t line, tn__step **ret)
 {
     tn__steps *steps = s->ret;
@@ -143,23 +153,14 @@ static tn_status push(splitter *s, tn_str sql, uint32_t line, tn__step **ret)
         s->capacity = capacity;
     }
     *ret = &steps->items[steps->count++];
-    **ret = (tn__step){.sql = sql, .line = line, .index = {"", 0}};
+    **ret = (tn__step){.sql = without_comments(sql), .line = line, .index = {"", 0}};
     return TN_OK;
-}
-
-/* Where its first word stands: comments belong to the statement behind them. */
-static const char *start_of(tn_str sql)
-{
-    tn__lexer lexer;
-
-    tn__lexer_init(&lexer, sql);
-    return tn__lexer_skip(&lexer).text.ptr;
 }
 
 static tn_status refuse(const splitter *s, tn_str sql, const char *text)
 {
-    tn_status status = tn__file_error(s->problem, s->err, s->file, s->text, start_of(sql), "%s",
-                                      text);
+    tn_status status = tn__file_error(s->problem, s->err, s->file, s->text,
+                                      without_comments(sql).ptr, "%s", text);
 
     if (s->problem)
         tn__copy_text(s->problem->version, sizeof(s->problem->version),

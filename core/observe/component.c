@@ -6,7 +6,7 @@
 #include "base/str.h"
 
 const char tn__component_names[] =
-    "config, driver, connect, pool, query, slow, txn, health, shutdown, server";
+    "config, driver, connect, pool, query, slow, txn, health, listen, shutdown, server";
 
 enum { NAMES_MAX = 32 };
 

@@ -8,20 +8,19 @@ bool tn__pool_await(tn__pool *pool, int64_t deadline_ns)
     tn__waiter waiter = {0};
 
     /* Without a descriptor the thread is blocked, which is better than not to wait. */
-    if (tn__waiter_init(&waiter, pool->source, NULL) != TN_OK) {
+    if (tn__waiter_init(&waiter, pool->source, NULL) != TN_OK)
         waiter.wait = NULL;
-        tn__cond_init(&waiter.ready);
-    }
     tn__queue_put(&pool->watchers, &waiter, false);
-    bool changed = tn__waiter_sleep(&waiter, &pool->lock, deadline_ns);
-    if (!changed)
-        tn__queue_remove(&pool->watchers, &waiter);
+    tn__pool_unlock(pool);
+    bool changed = tn__waiter_sleep(&waiter, deadline_ns);
+    tn__pool_lock(pool);
+    tn__queue_remove(&pool->watchers, &waiter);
     tn__waiter_finish(&waiter);
     return changed;
 }
 
 void tn__pool_changed(tn__pool *pool)
 {
-    while (tn__queue_hand(&pool->watchers, NULL))
+    while (tn__queue_wake(&pool->watchers))
         continue;
 }

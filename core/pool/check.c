@@ -4,7 +4,6 @@
 #include "pool/pool.h"
 
 enum {
-    LOOK_AFTER_IDLE_NS = 1000000, /* unused for less: nothing is looked at */
     PING_AFTER_IDLE_MS = 1000,
     PING_MS = 5000,
     SILENCE_MS = 1000 /* a ping that had less time and no answer tells nothing of the others */
@@ -33,8 +32,8 @@ tn__check tn__check_for(const tn__pool *pool, const tn__conn *conn, int64_t now_
     *ret_why = TN__WHY_PING;
     if (idle >= PING_AFTER_IDLE_MS * TN__NS_PER_MS || conn->idle_since_ns < pool->suspect_ns)
         return TN__CHECK_PING;
-    return idle >= LOOK_AFTER_IDLE_NS && conn->driver->conn.alive ? TN__CHECK_LOCAL
-                                                                  : TN__CHECK_NOTHING;
+    return idle >= TN__LOOK_AFTER_NS && conn->driver->conn.alive ? TN__CHECK_LOCAL
+                                                                 : TN__CHECK_NOTHING;
 }
 
 static bool last_used_before(const tn__pool *pool, const tn__conn *conn, int64_t since,
@@ -50,12 +49,12 @@ static bool last_used_before(const tn__pool *pool, const tn__conn *conn, int64_t
  * cost a wait each. */
 static void suspect(tn__pool *pool, int64_t since, bool silent)
 {
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     if (since > pool->suspect_ns)
         pool->suspect_ns = since;
     if (silent)
         tn__slot_close_idle(pool, last_used_before, since);
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
 }
 
 static bool was_demoted(tn__pool *pool, const tn__conn *conn)

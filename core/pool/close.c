@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "observe/log.h"
 #include "pool/connector.h"
+#include "pool/guest.h"
 #include "pool/holders.h"
 
 enum { CANCEL_MOST_MS = 1000 };
@@ -31,9 +32,9 @@ static void refuse(tn__pool *pool)
 
     pool->closing = true;
     tn__shutting_down(&why);
-    tn__queue_fail_all(&pool->queue, &why);
+    tn__pool_fail_all(pool, &why);
     tn__demand_abort(pool);
-    tn__pool_changed(pool);
+    tn__guests_tell(pool);
     tn__slot_close_idle(pool, any, 0);
 }
 
@@ -42,19 +43,19 @@ static void refuse(tn__pool *pool)
  * who had them. */
 static uint32_t end(tn__pool *pool, int64_t limit_ns, char *holders, size_t size)
 {
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     pool->pins++;
     refuse(pool);
     tn__pool *replica = pool->replica;
     pool->replica = NULL;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     tn__upkeep_end(pool);
     uint32_t on_replica = replica ? end(replica, limit_ns, holders, size) : 0;
     size_t used = strlen(holders);
     if (used && used + 2 < size)
         memcpy(holders + used, "; ", sizeof("; "));
-    pthread_mutex_lock(&pool->lock);
-    while ((pool->n[TN__SLOT_OPENING] || pool->n[TN__SLOT_CLOSING]) &&
+    tn__pool_lock(pool);
+    while ((pool->n[TN__SLOT_OPENING] || pool->n[TN__SLOT_CLOSING] || pool->visiting) &&
            tn__pool_await(pool, limit_ns))
         continue;
     uint32_t in_use = pool->n[TN__SLOT_LENT];
@@ -102,12 +103,12 @@ static both pin_both(tn__pool *pool)
 {
     both pools = {.of = {pool}, .n = 1};
 
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     pool->pins++;
     pool->shut_down = true;
     if (pool->replica)
         pools.of[pools.n++] = pool->replica;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     if (pools.n == 2)
         tn__pool_pin(pools.of[1]);
     return pools;
@@ -116,9 +117,9 @@ static both pin_both(tn__pool *pool)
 static void refuse_both(const both *pools)
 {
     for (int i = 0; i < pools->n; i++) {
-        pthread_mutex_lock(&pools->of[i]->lock);
+        tn__pool_lock(pools->of[i]);
         refuse(pools->of[i]);
-        pthread_mutex_unlock(&pools->of[i]->lock);
+        tn__pool_unlock(pools->of[i]);
     }
 }
 
@@ -129,12 +130,12 @@ static uint32_t await_returns(const both *pools, int64_t deadline_ns)
 
     for (int i = 0; i < pools->n; i++) {
         tn__pool *pool = pools->of[i];
-        pthread_mutex_lock(&pool->lock);
+        tn__pool_lock(pool);
         while ((pool->n[TN__SLOT_LENT] || pool->n[TN__SLOT_CLOSING]) &&
                tn__pool_await(pool, deadline_ns))
             continue;
         in_use += pool->n[TN__SLOT_LENT];
-        pthread_mutex_unlock(&pool->lock);
+        tn__pool_unlock(pool);
     }
     return in_use;
 }
@@ -143,10 +144,10 @@ static uint32_t await_returns(const both *pools, int64_t deadline_ns)
 static void stop_both(const both *pools)
 {
     for (int i = 0; i < pools->n; i++) {
-        pthread_mutex_lock(&pools->of[i]->lock);
+        tn__pool_lock(pools->of[i]);
         for (tn__conn *conn = pools->of[i]->lists[TN__SLOT_LENT]; conn; conn = conn->next)
             tn__host_stop(&conn->host);
-        pthread_mutex_unlock(&pools->of[i]->lock);
+        tn__pool_unlock(pools->of[i]);
     }
 }
 

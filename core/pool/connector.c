@@ -29,8 +29,6 @@ int tn__thread_start(pthread_t *ret, bool detached, void *(*run)(void *), void *
     return error;
 }
 
-enum { STUCK_MAX = 4 };
-
 /* ---- one attempt on a thread ----------------------------------------------------------------- */
 
 typedef struct job {
@@ -77,6 +75,18 @@ static void *run(void *arg)
         copy.fn(copy.arg, copy.conn, &why);
     join(before);
     return NULL;
+}
+
+tn_status tn__connector_check(const tn__source *source, tn_error *err)
+{
+    unsigned stuck = atomic_load(&source->stuck);
+
+    if (stuck < TN__STUCK_MAX)
+        return TN_OK;
+    return tn_error_set(err, TN_RESOURCE, "08001",
+                        "%u attempts to connect were given up and have not come back from the "
+                        "client library",
+                        stuck);
 }
 
 tn_status tn__connector_start(tn__conn *conn, int64_t deadline_ns, tn__connected_fn *fn, void *arg,
@@ -128,7 +138,7 @@ static void arrive(void *arg, tn__conn *conn, const tn_error *why)
         m->why = *why;
     else if (!left)
         m->conn = conn;
-    tn__queue_hand(&m->queue, NULL);
+    (void)tn__queue_wake(&m->queue);
     pthread_mutex_unlock(&m->lock);
     if (left)
         atomic_fetch_sub(&conn->source->stuck, 1);
@@ -147,8 +157,11 @@ static tn_status meet(meeting *m, tn__conn *going, tn__source *source, int64_t d
     tn_status status = tn__waiter_init(&waiter, source, err);
     if (status == TN_OK) {
         tn__queue_put(&m->queue, &waiter, false);
-        if (!m->over)
-            (void)tn__waiter_sleep(&waiter, &m->lock, deadline_ns);
+        bool over = m->over;
+        pthread_mutex_unlock(&m->lock);
+        if (!over)
+            (void)tn__waiter_sleep(&waiter, deadline_ns);
+        pthread_mutex_lock(&m->lock);
         tn__queue_remove(&m->queue, &waiter);
         tn__waiter_finish(&waiter);
     }
@@ -178,13 +191,9 @@ tn_status tn__connect_by(tn__source *source, int64_t deadline_ns, tn__conn **ret
 
     if (!tn__source_remote(source))
         return tn__conn_open(source, deadline_ns, ret, err);
-    unsigned stuck = atomic_load(&source->stuck);
-    if (stuck >= STUCK_MAX)
-        return tn_error_set(err, TN_RESOURCE, "08001",
-                            "%u attempts to connect were given up and have not come back from the "
-                            "client library",
-                            stuck);
-    tn_status status = tn__conn_new(source, &conn, err);
+    tn_status status = tn__connector_check(source, err);
+    if (status == TN_OK)
+        status = tn__conn_new(source, &conn, err);
     if (status != TN_OK)
         return status;
     meeting *m = calloc(1, sizeof(*m));

@@ -28,6 +28,11 @@ tn_status tn__connect_by(tn__source *source, int64_t deadline_ns, tn__conn **ret
  * first. 0 or an errno. */
 int tn__thread_start(pthread_t *ret, bool detached, void *(*run)(void *), void *arg);
 
+/* So many attempts may be given up and not have come back (tn__source.stuck). */
+enum { TN__STUCK_MAX = 4 };
+/* TN_RESOURCE: there are. */
+tn_status tn__connector_check(const tn__source *source, tn_error *err);
+
 /* Waits until the threads of attempts that have ended are gone. No lock may be held. */
 void tn__connector_reap(void);
 

@@ -47,7 +47,7 @@ void tn__demand_note(tn__pool *pool, const tn_error *err)
 /* ---- failure --------------------------------------------------------------------------------- */
 
 /* Doubled each time, a fifth more or less, so that many programs do not come all at once. */
-static int64_t backoff_ns(uint32_t failures, int64_t most_ms)
+int64_t tn__backoff_ns(uint32_t failures, int64_t most_ms)
 {
     tn_uuid random = tn_uuid_random();
     int64_t ms = BACKOFF_FIRST_MS << (failures < 8 ? failures - 1 : 7);
@@ -62,7 +62,7 @@ static void fail_those_who_asked(tn__pool *pool, const tn_error *why)
     for (tn__waiter *waiter = pool->queue.first, *next; waiter; waiter = next) {
         next = waiter->next;
         if (waiter->once)
-            tn__queue_fail(&pool->queue, waiter, why);
+            tn__pool_fail(pool, waiter, why);
     }
 }
 
@@ -77,11 +77,11 @@ static void failed(tn__pool *pool, const tn_error *why, int64_t begun_ns)
     bool in_use = pool->n[TN__SLOT_LENT] || pool->n[TN__SLOT_IDLE];
     /* Who wants a replica goes to the primary, and need not wait. */
     if (pool->parent || (!tn__may_come_back(why) && !in_use))
-        tn__queue_fail_all(&pool->queue, why);
+        tn__pool_fail_all(pool, why);
     pool->gate.failures++;
     pool->gate.failed_ns = tn__now_ns();
-    int64_t pause = backoff_ns(pool->gate.failures,
-                               pool->queue.first ? BACKOFF_WAITED_MS : BACKOFF_IDLE_MS);
+    int64_t pause = tn__backoff_ns(pool->gate.failures,
+                                   pool->queue.first ? BACKOFF_WAITED_MS : BACKOFF_IDLE_MS);
     pool->gate.retry_at_ns = pool->gate.failed_ns + pause;
     pool->gate_unlogged = true;
     tn__upkeep_by(pool, pool->gate.failed_ns);
@@ -97,9 +97,10 @@ static void ready(tn__pool *pool, tn__conn *conn)
     tn__demand_note(pool, NULL);
     pool->gate.failures = 0;
     pool->gate.opened_ns = now;
-    if (!pool->suspended && pool->queue.first) {
-        tn__slot_lend(pool, conn, TN__SLOT_OPENING, now);
-        tn__queue_hand(&pool->queue, conn);
+    tn__waiter *waiter = tn__pool_next(pool);
+    if (waiter) {
+        tn__pool_hand(pool, waiter, conn, TN__SLOT_OPENING, now);
+        tn__waiter_wake(waiter);
     } else {
         conn->idle_since_ns = now;
         tn__slot_move(pool, conn, TN__SLOT_OPENING, TN__SLOT_IDLE);
@@ -111,9 +112,9 @@ static void ready(tn__pool *pool, tn__conn *conn)
 static void close_opening(tn__pool *pool, tn__conn *conn)
 {
     tn__slot_move(pool, conn, TN__SLOT_OPENING, TN__SLOT_CLOSING);
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     tn__conn_close(conn);
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
 }
 
 /* What an attempt with a configuration that was replaced meanwhile ended with says nothing. */
@@ -121,7 +122,7 @@ static void connected(void *arg, tn__conn *conn, const tn_error *why)
 {
     tn__pool *pool = arg;
 
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     pool->pins++;
     bool current = conn->source == pool->source;
     int64_t begun = conn->begun_ns;
@@ -171,19 +172,19 @@ static tn_status connect_once(tn__pool *pool, int64_t deadline_ns, tn__conn **re
 {
     tn__source *source = tn__source_ref(pool->source);
 
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     tn_status status = tn__conn_new(source, ret, err);
     tn__source_unref(source);
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     if (status != TN_OK)
         return status;
     tn__slot_move(pool, NULL, TN__SLOT_OPENING, TN__SLOT_NONE);
     tn__slot_move(pool, *ret, TN__SLOT_NONE, TN__SLOT_OPENING);
     if (pool->closing)
         return TN_SHUTDOWN;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     status = tn__conn_connect(*ret, deadline_ns, err);
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     return pool->closing ? TN_SHUTDOWN : status;
 }
 
@@ -303,9 +304,11 @@ void tn__demand(tn__pool *pool)
 void tn__demand_slot(tn__pool *pool)
 {
     if (!pool->closing && !pool->suspended && !tn__source_remote(pool->source)) {
-        while (pool->queue.first && tn__slot_total(pool) < pool->max) {
+        tn__waiter *waiter;
+        while (tn__slot_total(pool) < pool->max && (waiter = tn__pool_next(pool))) {
             tn__slot_move(pool, NULL, TN__SLOT_NONE, TN__SLOT_OPENING);
-            tn__queue_hand(&pool->queue, NULL);
+            waiter->may_open = true;
+            tn__waiter_wake(waiter);
         }
         if (tn__slot_total(pool) < pool->min)
             tn__upkeep_by(pool, tn__now_ns());

@@ -9,15 +9,27 @@
 
 enum { SHOWN = 3, HOLDER_TEXT = 160 };
 
-static tn_holder holder_of(const tn__conn *conn, int64_t now)
+tn_holder tn__holder_of(const tn__lease_seen *seen, int64_t now_ns)
 {
     return (tn_holder){
-        .what = tn__relaxed(&conn->lease.what),
-        .held_ms = (now - conn->lease.since_ns) / TN__NS_PER_MS,
-        .thread = conn->lease.thread,
-        .file = conn->lease.site.file,
-        .line = conn->lease.site.line,
+        .what = seen->what,
+        .held_ms = (now_ns - seen->since_ns) / TN__NS_PER_MS,
+        .thread = seen->caller.thread,
+        .file = seen->caller.site.file,
+        .line = seen->caller.site.line,
     };
+}
+
+static tn_holder holder_of(const tn__conn *conn, int64_t now)
+{
+    tn__lease_seen seen;
+
+    /* By somebody who writes it down just now: what was read may be of two. */
+    if (!tn__lease_read(&conn->lease, &seen)) {
+        seen.since_ns = now;
+        seen.caller.site.file = NULL;
+    }
+    return tn__holder_of(&seen, now);
 }
 
 /* Keeps ret sorted, the longest first. */
@@ -100,7 +112,7 @@ static tn_status explain_server(const tn__pool *pool, int64_t waited_ms, tn_erro
 static const tn__conn *held_by(const tn__pool *pool, int64_t thread)
 {
     for (const tn__conn *conn = pool->lists[TN__SLOT_LENT]; conn; conn = conn->next)
-        if (conn->lease.thread == thread)
+        if (tn__relaxed(&conn->lease.thread) == thread)
             return conn;
     return NULL;
 }
@@ -163,8 +175,8 @@ size_t tn_db_holders(const tn_db *client, tn_holder *ret, size_t n)
         tn__provider_check(client->provider, NULL) != TN_OK)
         return 0;
     tn__pool *pool = tn__pool_of(client);
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     size_t count = tn__holders(pool, ret, n);
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     return count;
 }

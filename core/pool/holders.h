@@ -15,6 +15,8 @@ void tn__holders_describe(const tn__pool *pool, char *buf, size_t size);
 /* Why there was no connection within that time. Returns the status. */
 tn_status tn__holders_explain(const tn__pool *pool, int64_t waited_ms, tn_error *err);
 
+tn_holder tn__holder_of(const tn__lease_seen *seen, int64_t now_ns);
+
 /* Writes one holder as above, without the rest. */
 void tn__holder_format(const tn_holder *holder, char *buf, size_t size);
 

@@ -19,7 +19,7 @@ static void pool_pause(tn__provider *provider, int64_t ns)
     tn__pool *pool = (tn__pool *)provider;
     int64_t until = tn__now_ns() + ns;
 
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     pool->pins++;
     while (!pool->closing && tn__now_ns() < until && tn__pool_await(pool, until))
         continue;
@@ -44,6 +44,8 @@ void tn__pool_configure(tn__pool *pool, const tn_config *config)
     pool->idle_timeout_ns = tn__config_number(config, TN__OPT_IDLE_TIMEOUT) * TN__NS_PER_MS;
     pool->max_lifetime_ns = tn__config_number(config, TN__OPT_MAX_LIFETIME) * TN__NS_PER_MS;
     pool->leak_ns = tn__config_number(config, TN__OPT_LEAK_TIMEOUT) * TN__NS_PER_MS;
+    atomic_store(&pool->blocking, !pool->source->wait);
+    pool->armed = false;
     tn__observe_configure(&provider->observe, config, pool->source->url);
 }
 
@@ -71,6 +73,7 @@ tn_status tn__pool_new(tn__source *source, const tn_config *config, tn__pool **r
     pool->driver = source->driver;
     tn__pool_configure(pool, config);
     pthread_mutex_init(&pool->lock, NULL);
+    tn__fast_init(&pool->fast);
     tn__cond_init(&pool->upkeep_wake);
     tn_status status = tn__upkeep_start(pool, err);
     if (status != TN_OK) {
@@ -88,6 +91,7 @@ tn_status tn__pool_new(tn__source *source, const tn_config *config, tn__pool **r
 
 static void free_one(tn__pool *pool)
 {
+    tn__fast_free(&pool->fast);
     pthread_cond_destroy(&pool->upkeep_wake);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
@@ -120,6 +124,18 @@ static void free_later(tn__pool *pool)
         free_memory(oldest);
 }
 
+void tn__pool_lock(tn__pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    tn__fast_freeze(pool);
+}
+
+void tn__pool_unlock(tn__pool *pool)
+{
+    tn__fast_thaw(pool);
+    pthread_mutex_unlock(&pool->lock);
+}
+
 /* A replica's memory is its parent's: a reader may have been given its provider just now. */
 void tn__pool_unlock_and_free(tn__pool *pool)
 {
@@ -133,7 +149,7 @@ void tn__pool_unlock_and_free(tn__pool *pool)
         pool->source = NULL;
         pool->over = true;
     }
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     tn__source_unref(source);
     if (!last)
         return;

@@ -253,10 +253,10 @@ static tn_status first_connection(tn__pool *pool, uint32_t retries, tn_error *er
 /* From here on upkeep keeps the minimum. */
 static void warm_up(tn__pool *pool)
 {
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     pool->min = pool->min_wanted;
     tn__upkeep_by(pool, tn__now_ns());
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
 }
 
 tn_db *tn_open(const tn_config *config, tn_error *err)

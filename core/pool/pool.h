@@ -17,6 +17,7 @@
 
 #include <tenon/health.h>
 
+#include "pool/fast.h"
 #include "pool/queue.h"
 #include "session/handle.h"
 
@@ -51,6 +52,8 @@ typedef struct tn__gate {
     int64_t retry_at_ns;
 } tn__gate;
 
+typedef struct tn__guest tn__guest; /* guest.h */
+
 typedef struct tn__pool {
     tn__provider provider;    /* must be first: what handles see */
     tn_db client;             /* the handle itself */
@@ -58,6 +61,11 @@ typedef struct tn__pool {
     struct tn__pool *parent;  /* of a replica's pool */
     struct tn__pool *replica; /* under the lock, as what stands below it */
     _Atomic int64_t connect_timeout_ms;
+    atomic_bool blocking; /* no wait of the application's: who waits blocks its thread */
+    /* Who was used last before then is asked before it is used again. Set under the lock. */
+    _Atomic int64_t suspect_ns;
+
+    tn__fast fast; /* what moves without the lock, see there */
 
     pthread_mutex_t lock; /* everything below; never held over I/O */
     tn__queue watchers;   /* who waits for a change of the pool: close, suspend, reload */
@@ -65,6 +73,8 @@ typedef struct tn__pool {
     tn__conn *lists[TN__SLOTS];
     uint32_t n[TN__SLOTS];
     tn__queue queue;
+    tn__guest *guests;
+    uint32_t visiting; /* connections of guests, and those that are being made for them */
     tn__gate gate;
     bool gate_unlogged; /* upkeep writes the log: that is not for under the lock */
     uint32_t max;
@@ -73,7 +83,6 @@ typedef struct tn__pool {
     int64_t idle_timeout_ns; /* 0: never; not below min connections */
     int64_t max_lifetime_ns; /* 0: never; each connection a little less */
     int64_t leak_ns;         /* 0: never */
-    int64_t suspect_ns;      /* who was used last before then is asked before it is used again */
     int64_t demoted_ns;      /* who was made before then may be of a server that takes no writes */
     bool suspended;
     bool reloading;
@@ -89,11 +98,12 @@ typedef struct tn__pool {
     pthread_t upkeep;
     pthread_cond_t upkeep_wake;
     int64_t upkeep_due_ns; /* when it wakes next */
+    bool armed;            /* that is soon enough for whatever is lent or given back until then */
     bool upkeep_runs;
     bool upkeep_stop; /* by whoever joins it */
 
     tn_error last_connect_error; /* status TN_OK: the last connect went well */
-    uint64_t acquires;
+    uint64_t acquires;           /* of connections that are gone */
     uint64_t waits;
     int64_t waited_ns;
     uint64_t timeouts;
@@ -103,6 +113,11 @@ typedef struct tn__pool {
     uint64_t leaks;        /* reported */
     tn_statistics counted; /* by connections that are closed by now */
 } tn__pool;
+
+/* The lock, with all that stands below it as it says. Who wants nothing but a field that does not
+ * change by lending and giving back may take the mutex alone. */
+void tn__pool_lock(tn__pool *pool);
+void tn__pool_unlock(tn__pool *pool);
 
 /* Takes ownership of the source's reference on success. No connection is opened. */
 tn_status tn__pool_new(tn__source *source, const tn_config *config, tn__pool **ret, tn_error *err);
@@ -142,7 +157,10 @@ void tn__pool_stats(tn__pool *pool, tn_pool_stats *ret);
 
 /* slot.c */
 void tn__slot_move(tn__pool *pool, tn__conn *conn, tn__slot from, tn__slot to);
-void tn__slot_lend(tn__pool *pool, tn__conn *conn, tn__slot from, int64_t now_ns);
+void tn__slot_lend(tn__pool *pool, tn__conn *conn, tn__slot from, int64_t now_ns,
+                   tn__caller caller);
+/* Sees to it that upkeep looks in time, whatever is lent or given back from now on. */
+void tn__slot_arm(tn__pool *pool, const tn__conn *conn, int64_t now_ns);
 uint32_t tn__slot_total(const tn__pool *pool);
 /* One is in use less: tells close and suspend. */
 void tn__slot_came_free(tn__pool *pool);
@@ -158,6 +176,8 @@ void tn__slot_close_idle(tn__pool *pool, tn__conn_test *test, int64_t now_ns);
 void tn__demand(tn__pool *pool);
 /* A slot came free. */
 void tn__demand_slot(tn__pool *pool);
+/* The pause after so many failures in a row, at least one. */
+int64_t tn__backoff_ns(uint32_t failures, int64_t most_ms);
 /* Did connecting fail in a way that may pass? */
 bool tn__may_come_back(const tn_error *err);
 /* Ends the attempts that are under way; nothing of them is waited for. */
@@ -192,9 +212,24 @@ tn__check tn__check_for(const tn__pool *pool, const tn__conn *conn, int64_t now_
 bool tn__check_passes(tn__pool *pool, tn__conn *conn, tn__check what, int64_t deadline_ns,
                       tn__why *ret_why);
 
+enum { TN__LOOK_AFTER_NS = 1000000 }; /* unused for less: nothing is looked at */
+/* Nothing of it has to be looked at. Its holder's; no lock. */
+static inline bool tn__check_fresh(const tn__conn *conn, int64_t now_ns)
+{
+    return now_ns - conn->idle_since_ns < TN__LOOK_AFTER_NS && now_ns < conn->end_ns;
+}
+
 /* pool.c */
 /* Gives what is idle to those who wait. */
 void tn__pool_serve(tn__pool *pool);
+/* Takes out who has waited longest, for whom there is something now; NULL: nobody. */
+tn__waiter *tn__pool_next(tn__pool *pool);
+/* Writes a connection into it. It is woken by tn__waiter_wake(), under the lock or without. */
+void tn__pool_hand(tn__pool *pool, tn__waiter *waiter, tn__conn *conn, tn__slot from,
+                   int64_t now_ns);
+/* Wakes them with an error. */
+void tn__pool_fail(tn__pool *pool, tn__waiter *waiter, const tn_error *why);
+void tn__pool_fail_all(tn__pool *pool, const tn_error *why);
 
 /* upkeep.c */
 tn_status tn__upkeep_start(tn__pool *pool, tn_error *err);

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* syscall */
 #include "pool/queue.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+
+/*
+ * Who hands something over claims the waiter first, under the lock; who gives up leaves, without
+ * it. Both by one compare-and-swap from WAITING: only one of the two happens. Who was claimed waits
+ * for DONE, which is the last that is written into it.
+ */
+enum state { WAITING = 0, CLAIMED, DONE, LEAVING };
 
 void tn__cond_init(pthread_cond_t *cond)
 {
@@ -33,10 +45,8 @@ tn_status tn__waiter_init(tn__waiter *waiter, const tn__source *source, tn_error
     waiter->fd = -1;
     waiter->wait = tn__host_wait_here(source->wait);
     waiter->wait_arg = source->wait_arg;
-    if (!waiter->wait) {
-        tn__cond_init(&waiter->ready);
+    if (!waiter->wait)
         return TN_OK;
-    }
     waiter->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (waiter->fd < 0)
         return tn_error_set(err, TN_RESOURCE, NULL,
@@ -48,9 +58,9 @@ void tn__waiter_finish(tn__waiter *waiter)
 {
     if (waiter->wait)
         close(waiter->fd);
-    else
-        pthread_cond_destroy(&waiter->ready);
 }
+
+/* ---- in line --------------------------------------------------------------------------------- */
 
 void tn__queue_put(tn__queue *queue, tn__waiter *waiter, bool front)
 {
@@ -83,67 +93,96 @@ void tn__queue_remove(tn__queue *queue, tn__waiter *waiter)
     }
 }
 
-/* The waiter's memory may be gone as soon as the lock is given up. */
-static void wake(tn__queue *queue, tn__waiter *waiter)
+bool tn__queue_claim_one(tn__queue *queue, tn__waiter *waiter)
+{
+    unsigned state = WAITING;
+
+    tn__queue_remove(queue, waiter);
+    return atomic_compare_exchange_strong(&waiter->state, &state, CLAIMED);
+}
+
+tn__waiter *tn__queue_claim(tn__queue *queue)
+{
+    tn__waiter *waiter;
+
+    while ((waiter = queue->first))
+        if (tn__queue_claim_one(queue, waiter))
+            return waiter;
+    return NULL;
+}
+
+bool tn__queue_wake(tn__queue *queue)
+{
+    tn__waiter *waiter = tn__queue_claim(queue);
+
+    if (waiter)
+        tn__waiter_wake(waiter);
+    return waiter;
+}
+
+/* ---- asleep ---------------------------------------------------------------------------------- */
+
+/* The word may be another one by then, on somebody's stack: who sleeps on a word looks at it again
+ * when woken. */
+static void wake_word(atomic_uint *word)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
+}
+
+/* 0, or ETIMEDOUT; all else is a look at what there is. */
+static int sleep_on_word(atomic_uint *word, unsigned value, int64_t deadline_ns)
+{
+    const struct timespec until = {.tv_sec = deadline_ns / TN__NS_PER_S,
+                                   .tv_nsec = deadline_ns % TN__NS_PER_S};
+
+    return syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value,
+                   deadline_ns == TN_NO_DEADLINE ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY) == 0
+               ? 0
+               : errno;
+}
+
+void tn__waiter_wake(tn__waiter *waiter)
 {
     const uint64_t one = 1;
 
-    tn__queue_remove(queue, waiter);
-    waiter->done = true;
-    if (!waiter->wait)
-        pthread_cond_signal(&waiter->ready);
-    else if (write(waiter->fd, &one, sizeof(one)) < 0) {
-        /* The counter cannot be full: this is the only write. */
+    if (!waiter->wait) {
+        atomic_store(&waiter->state, DONE);
+        wake_word(&waiter->state);
+        return;
     }
-}
-
-bool tn__queue_hand(tn__queue *queue, tn__conn *conn)
-{
-    tn__waiter *waiter = queue->first;
-
-    if (!waiter)
-        return false;
-    waiter->conn = conn;
-    waiter->may_open = conn == NULL;
-    if (conn) {
-        conn->lease.thread = waiter->thread;
-        conn->lease.site = waiter->site;
+    /* It closes the descriptor when it is done. The counter cannot be full: this is the only
+     * write. */
+    if (write(waiter->fd, &one, sizeof(one)) < 0) {
+        /* It wakes at its deadline. */
     }
-    wake(queue, waiter);
-    return true;
-}
-
-void tn__queue_fail(tn__queue *queue, tn__waiter *waiter, const tn_error *why)
-{
-    waiter->status = why->status;
-    if (waiter->why)
-        *waiter->why = *why;
-    wake(queue, waiter);
-}
-
-void tn__queue_fail_all(tn__queue *queue, const tn_error *why)
-{
-    while (queue->first)
-        tn__queue_fail(queue, queue->first, why);
+    atomic_store(&waiter->state, DONE);
 }
 
 /* What comes back early is a look at what there is, as long as there is time. */
-static bool sleep_by_descriptor(tn__waiter *waiter, pthread_mutex_t *lock, int64_t deadline_ns)
+static bool sleep_once(tn__waiter *waiter, int64_t deadline_ns)
 {
-    pthread_mutex_unlock(lock);
+    if (!waiter->wait)
+        return sleep_on_word(&waiter->state, WAITING, deadline_ns) != ETIMEDOUT;
     tn_wait_result result = waiter->wait(waiter->wait_arg, waiter->fd, -1, TN_WAIT_READ,
                                          deadline_ns);
-    pthread_mutex_lock(lock);
     return result != TN_WAIT_TIMEOUT && result != TN_WAIT_FAILED && tn__now_ns() < deadline_ns;
 }
 
-bool tn__waiter_sleep(tn__waiter *waiter, pthread_mutex_t *lock, int64_t deadline_ns)
+/* Some instructions of another thread away. */
+static void await_done(tn__waiter *waiter)
 {
-    while (!waiter->done) {
-        bool going_on = waiter->wait ? sleep_by_descriptor(waiter, lock, deadline_ns)
-                                     : tn__cond_wait(&waiter->ready, lock, deadline_ns);
-        if (!going_on && !waiter->done)
+    while (atomic_load(&waiter->state) != DONE)
+        sched_yield();
+}
+
+bool tn__waiter_sleep(tn__waiter *waiter, int64_t deadline_ns)
+{
+    unsigned state = WAITING;
+
+    while (atomic_load(&waiter->state) == WAITING)
+        if (!sleep_once(waiter, deadline_ns) &&
+            atomic_compare_exchange_strong(&waiter->state, &state, LEAVING))
             return false;
-    }
+    await_done(waiter);
     return true;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Those who wait for a connection, in order of arrival. All under the pool's lock. A waiter sleeps
- * on a condition of its own, or, where the application has a wait of its own, on a descriptor by
- * that.
+ * Those who wait for a connection, in order of arrival. All but sleeping is under the lock of whose
+ * queue it is. A waiter sleeps on a word of its own, or, where the application has a wait of its
+ * own, on a descriptor by that; in both cases without the lock, which who is woken does not need.
  */
 #ifndef TENON_POOL_QUEUE_H
 #define TENON_POOL_QUEUE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,16 +18,18 @@ typedef struct tn__waiter {
     tn__conn *conn; /* handed over */
     bool may_open;  /* a slot handed over: the waiter opens a connection itself */
     bool once;      /* wants to know of the first failure to connect */
-    bool done;
-    tn_error *why; /* its owner's, filled when it is failed */
+    tn_error *why;  /* its owner's, filled when it is failed */
     tn_status status;
-    int64_t thread; /* what is written into the lease of what it gets */
-    tn__site site;
+    tn__caller caller; /* what is written into the lease of what it gets */
+    int64_t since_ns;
+    int64_t waited_ns; /* when it is over */
+    int check;         /* what has to be done before conn is used, and why it is closed if that */
+    int check_why;     /* fails: tn__check, tn__why */
 
-    tn_wait_fn *wait; /* the application's; NULL: the condition is used */
+    atomic_uint state; /* enum in queue.c */
+    tn_wait_fn *wait;  /* the application's; NULL: the state itself is slept on */
     void *wait_arg;
     int fd;
-    pthread_cond_t ready;
     struct tn__waiter *next;
 } tn__waiter;
 
@@ -44,15 +47,20 @@ void tn__waiter_finish(tn__waiter *waiter);
 void tn__queue_put(tn__queue *queue, tn__waiter *waiter, bool front);
 void tn__queue_remove(tn__queue *queue, tn__waiter *waiter);
 
-/* Wakes the first one, who is out of the queue then, with a connection or with the right to open
- * one (NULL). false: nobody waits. */
-bool tn__queue_hand(tn__queue *queue, tn__conn *conn);
-/* Wakes one with an error. */
-void tn__queue_fail(tn__queue *queue, tn__waiter *waiter, const tn_error *why);
-void tn__queue_fail_all(tn__queue *queue, const tn_error *why);
+/* Takes the first one out, who waits on until tn__waiter_wake(); what it is to get is written into
+ * it meanwhile. NULL: nobody waits. */
+tn__waiter *tn__queue_claim(tn__queue *queue);
+/* The same for a certain one; false: it has just given up. */
+bool tn__queue_claim_one(tn__queue *queue, tn__waiter *waiter);
+/* Its memory may be gone after that. */
+void tn__waiter_wake(tn__waiter *waiter);
 
-/* Until woken: true, or until the deadline: false. The lock is given up meanwhile. */
-bool tn__waiter_sleep(tn__waiter *waiter, pthread_mutex_t *lock, int64_t deadline_ns);
+/* Wakes the first one. false: nobody waits. */
+bool tn__queue_wake(tn__queue *queue);
+
+/* Until woken: true, or until the deadline: false, and it has to be taken out of the queue. Without
+ * the lock. */
+bool tn__waiter_sleep(tn__waiter *waiter, int64_t deadline_ns);
 
 /* A condition that waits by the monotonic clock. */
 void tn__cond_init(pthread_cond_t *cond);

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "observe/log.h"
 #include "pool/connector.h"
+#include "pool/guest.h"
 #include "pool/open.h"
 
 static bool is_other(const tn__pool *pool, const tn__conn *conn, int64_t now, tn__why *ret_why)
@@ -18,7 +19,7 @@ static bool is_other(const tn__pool *pool, const tn__conn *conn, int64_t now, tn
 static tn_status replace_source(tn__pool *pool, tn__source *source, const tn_config *config,
                                 tn_error *err)
 {
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     bool closing = pool->closing;
     tn__source *before = closing ? source : pool->source;
     if (!closing) {
@@ -28,11 +29,12 @@ static tn_status replace_source(tn__pool *pool, tn__source *source, const tn_con
         pool->gate = (tn__gate){0};
         pool->last_connect_error.status = TN_OK;
         tn__demand_abort(pool);
+        tn__guests_tell(pool);
         tn__slot_close_idle(pool, is_other, 0);
         tn__demand_slot(pool);
         tn__upkeep_by(pool, tn__now_ns());
     }
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     tn__source_unref(before);
     return closing ? tn__shutting_down(err) : TN_OK;
 }
@@ -64,10 +66,10 @@ static void inherit_wait(tn__pool *pool, tn__source *source)
 {
     if (source->wait)
         return;
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     source->wait = pool->source->wait;
     source->wait_arg = pool->source->wait_arg;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
 }
 
 /* The replica may be another one, a first one, or none any more. */
@@ -80,18 +82,18 @@ static tn_status reload_replica(tn__pool *pool, const tn_config *config, tn_erro
         return status;
     if (replica)
         inherit_wait(pool, replica->source);
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     tn__pool *before = pool->replica;
     pool->replica = NULL;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     if (replica && tn__pool_adopt_replica(pool, replica) != TN_OK) {
         (void)tn__pool_close(replica, TN__ABANDON_MS, NULL);
         status = tn__shutting_down(err);
     } else if (replica) {
-        pthread_mutex_lock(&replica->lock);
+        tn__pool_lock(replica);
         replica->min = replica->min_wanted;
         tn__upkeep_by(replica, tn__now_ns());
-        pthread_mutex_unlock(&replica->lock);
+        tn__pool_unlock(replica);
     }
     /* Transactions that run on it end there. A reader that has just been given its provider finds
      * it closing, and goes to the primary. */
@@ -130,15 +132,15 @@ static tn_status reload(tn__pool *pool, const tn_config *config, tn_error *err)
 /* One at a time: whoever comes second waits for the first. */
 static tn_status reload_in_turn(tn__pool *pool, const tn_config *config, tn_error *err)
 {
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     pool->pins++;
     while (pool->reloading && !pool->closing && tn__pool_await(pool, TN_NO_DEADLINE))
         continue;
     bool closing = pool->closing;
     pool->reloading = !closing;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     tn_status status = closing ? tn__shutting_down(err) : reload(pool, config, err);
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     if (!closing)
         pool->reloading = false;
     tn__pool_changed(pool);

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool/replica.h"
 
+/* Not worth to stop others for: the mutex alone is held. */
+static bool has_idle(const tn__pool *pool)
+{
+    return pool->fast.frozen ? pool->lists[TN__SLOT_IDLE] != NULL : tn__fast_any(&pool->fast);
+}
+
 /* One that is known to be away, or that is used up, would only cost time. */
 tn__provider *tn__replica_reader(tn__provider *provider)
 {
@@ -13,9 +19,9 @@ tn__provider *tn__replica_reader(tn__provider *provider)
         return NULL;
     pthread_mutex_lock(&replica->lock);
     bool away = replica->gate.failures > 0;
-    bool full = replica->n[TN__SLOT_LENT] + replica->queue.count >= replica->max;
-    bool usable = !replica->closing && !replica->suspended && !full &&
-                  (!away || replica->lists[TN__SLOT_IDLE]);
+    bool idle = has_idle(replica);
+    bool full = replica->queue.count > 0 || (!idle && tn__slot_total(replica) >= replica->max);
+    bool usable = !replica->closing && !replica->suspended && !full && (!away || idle);
     pthread_mutex_unlock(&replica->lock);
     return usable ? &replica->provider : NULL;
 }

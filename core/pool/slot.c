@@ -10,6 +10,18 @@ static bool listed(const tn__conn *conn, tn__slot slot)
     return conn && (slot == TN__SLOT_OPENING || slot == TN__SLOT_IDLE || slot == TN__SLOT_LENT);
 }
 
+/* Known to those who move it without the lock. */
+static void enter_or_leave(tn__pool *pool, tn__conn *conn, tn__slot to)
+{
+    if (to == TN__SLOT_IDLE || to == TN__SLOT_LENT) {
+        tn__fast_enter(&pool->fast, conn);
+        conn->end_ns = tn__check_end_ns(pool, conn);
+    } else if (to == TN__SLOT_CLOSING) {
+        tn__fast_leave(&pool->fast, conn);
+        pool->acquires += tn__lease_count(&conn->lease);
+    }
+}
+
 void tn__slot_move(tn__pool *pool, tn__conn *conn, tn__slot from, tn__slot to)
 {
     if (listed(conn, from)) {
@@ -29,6 +41,8 @@ void tn__slot_move(tn__pool *pool, tn__conn *conn, tn__slot from, tn__slot to)
             conn->next->prev = conn;
         pool->lists[to] = conn;
     }
+    if (conn)
+        enter_or_leave(pool, conn, to);
 }
 
 uint32_t tn__slot_total(const tn__pool *pool)
@@ -44,18 +58,22 @@ void tn__slot_came_free(tn__pool *pool)
         tn__pool_changed(pool);
 }
 
-/* Who holds it is written down by the borrower (pool.c), or by the hand-over (queue.c): here it may
- * be another's thread. */
-void tn__slot_lend(tn__pool *pool, tn__conn *conn, tn__slot from, int64_t now_ns)
+void tn__slot_arm(tn__pool *pool, const tn__conn *conn, int64_t now_ns)
+{
+    if (pool->leak_ns)
+        tn__upkeep_by(pool, now_ns + pool->leak_ns);
+    if (pool->idle_timeout_ns)
+        tn__upkeep_by(pool, now_ns + pool->idle_timeout_ns);
+    tn__upkeep_by(pool, conn->end_ns);
+    pool->armed = true;
+}
+
+void tn__slot_lend(tn__pool *pool, tn__conn *conn, tn__slot from, int64_t now_ns, tn__caller caller)
 {
     if (from != TN__SLOT_LENT)
         tn__slot_move(pool, conn, from, TN__SLOT_LENT);
-    atomic_store_explicit(&conn->lease.what, "statement", memory_order_relaxed);
-    conn->lease.since_ns = now_ns;
-    conn->lease.reported = false;
-    pool->acquires++;
-    if (pool->leak_ns)
-        tn__upkeep_by(pool, now_ns + pool->leak_ns);
+    tn__lease_begin(&conn->lease, now_ns, caller);
+    tn__slot_arm(pool, conn, now_ns);
 }
 
 /* One that is given up, not one whose time has come. */
@@ -79,7 +97,7 @@ void tn__slot_close(tn__pool *pool, tn__conn *conn, tn__why why)
     trace_discard(conn, why);
     tn__conn_add_stats(conn, &counted);
     tn__conn_close(conn);
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     pool->destroyed[why]++;
     tn__stats_merge(&pool->counted, &counted);
     tn__slot_move(pool, NULL, TN__SLOT_CLOSING, TN__SLOT_NONE);
@@ -104,9 +122,9 @@ void tn__slot_close_idle(tn__pool *pool, tn__conn_test *test, int64_t now_ns)
     pool->pins++;
     while ((conn = find_idle(pool, test, now_ns, &why))) {
         tn__slot_move(pool, conn, TN__SLOT_IDLE, TN__SLOT_CLOSING);
-        pthread_mutex_unlock(&pool->lock);
+        tn__pool_unlock(pool);
         tn__slot_close(pool, conn, why);
-        pthread_mutex_lock(&pool->lock);
+        tn__pool_lock(pool);
     }
     pool->pins--;
 }

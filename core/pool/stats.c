@@ -24,8 +24,10 @@ static void add_pool(const tn__pool *pool, tn_statistics *ret)
 
     tn__stats_merge(ret, &pool->counted);
     for (size_t i = 0; i < 2; i++)
-        for (const tn__conn *conn = pool->lists[slots[i]]; conn; conn = conn->next)
+        for (const tn__conn *conn = pool->lists[slots[i]]; conn; conn = conn->next) {
             tn__conn_add_stats(conn, ret);
+            ret->acquires += tn__lease_count(&conn->lease);
+        }
     ret->retries += tn__counted(&pool->provider.observe.retries);
     ret->total += tn__slot_total(pool);
     ret->in_use += pool->n[TN__SLOT_LENT];
@@ -49,10 +51,10 @@ void tn__pool_stats(tn__pool *pool, tn_pool_stats *ret)
     *ret = (tn_pool_stats){0};
     if (tn__provider_check(&pool->provider, NULL) != TN_OK)
         return; /* the lock may be held for ever by a thread that is not in this process */
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     add_pool(pool, &all);
     uint32_t max = pool->max;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     *ret = (tn_pool_stats){
         .max = max,
         .total = all.total,
@@ -76,10 +78,10 @@ static void add_replicas(tn__pool *pool, tn_statistics *ret)
     tn__pool *current = pool->replica, *replica = pool->replicas;
     pthread_mutex_unlock(&pool->lock);
     for (; replica; replica = replica->retired) {
-        pthread_mutex_lock(&replica->lock);
+        tn__pool_lock(replica);
         add_pool(replica, ret);
         ret->max += replica == current ? replica->max : 0;
-        pthread_mutex_unlock(&replica->lock);
+        tn__pool_unlock(replica);
     }
 }
 
@@ -90,10 +92,10 @@ static void collect(const tn_db *client, tn_statistics *ret)
         tn__provider_check(client->provider, NULL) != TN_OK)
         return; /* of a child of fork(): the lock may be held for ever */
     tn__pool *pool = tn__pool_of(client);
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     add_pool(pool, ret);
     ret->max = pool->max;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     add_replicas(pool, ret);
     tn__copy_text(ret->driver, sizeof(ret->driver), tn_str_from(pool->driver->name));
     tn__copy_text(ret->client, sizeof(ret->client), tn_str_from(pool->provider.observe.client));

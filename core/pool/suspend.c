@@ -6,7 +6,7 @@
 /* What is still in use at the deadline; false: the client is closing, or was resumed. */
 static bool suspend(tn__pool *pool, int64_t deadline_ns, uint32_t *in_use)
 {
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     pool->pins++;
     pool->suspended = true;
     while (pool->suspended && !pool->closing && pool->n[TN__SLOT_LENT] &&
@@ -21,7 +21,7 @@ static bool suspend(tn__pool *pool, int64_t deadline_ns, uint32_t *in_use)
 
 static void resume(tn__pool *pool)
 {
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     pool->pins++;
     if (pool->suspended)
         pool->suspect_ns = tn__now_ns(); /* the database may have been restarted meanwhile */

@@ -13,7 +13,7 @@
 #include "pool/connector.h"
 #include "pool/holders.h"
 
-enum { REPORTED_AT_ONCE = 8, WARM_PAUSE_MS = 5000 };
+enum { REPORTED_AT_ONCE = 8, WARM_PAUSE_MS = 5000, LATE_MS = 1000 };
 
 void tn__upkeep_by(tn__pool *pool, int64_t due_ns)
 {
@@ -38,7 +38,7 @@ static bool is_expired(const tn__pool *pool, const tn__conn *conn, int64_t now, 
 }
 
 /* When the first of the idle ones has to be looked at. */
-static int64_t next_expiry(const tn__pool *pool)
+static int64_t next_expiry(const tn__pool *pool, int64_t now)
 {
     int64_t due = TN_NO_DEADLINE;
 
@@ -47,6 +47,10 @@ static int64_t next_expiry(const tn__pool *pool)
             due = tn__deadline_min(due, conn->idle_since_ns + pool->idle_timeout_ns);
         due = tn__deadline_min(due, tn__check_end_ns(pool, conn));
     }
+    /* Those that are lent may be given back without upkeep being told. */
+    for (const tn__conn *conn = pool->lists[TN__SLOT_LENT]; conn; conn = conn->next)
+        due = tn__deadline_min(due,
+                               conn->end_ns > now ? conn->end_ns : now + LATE_MS * TN__NS_PER_MS);
     /* What is due is looked at again soon, not without end: somebody may hold it. */
     return due == TN_NO_DEADLINE ? due : due + TN__NS_PER_MS;
 }
@@ -67,10 +71,10 @@ static int64_t fill_here(tn__pool *pool)
             pool->upkeep_due_ns = TN_NO_DEADLINE; /* what is missing is known */
             if (pool->closing)
                 return TN_NO_DEADLINE;
-            pthread_mutex_unlock(&pool->lock);
+            tn__pool_unlock(pool);
             tn__log(TN_LOG_WARN, "pool", "keeping %u connections open failed: %s", min,
                     why.message);
-            pthread_mutex_lock(&pool->lock);
+            tn__pool_lock(pool);
             return tn__now_ns() + WARM_PAUSE_MS * TN__NS_PER_MS;
         }
         tn__slot_move(pool, conn, TN__SLOT_OPENING, TN__SLOT_IDLE);
@@ -95,20 +99,17 @@ static size_t collect_leaks(tn__pool *pool, int64_t now, tn_holder *ret, int64_t
 
     *ret_due = TN_NO_DEADLINE;
     for (tn__conn *conn = pool->lists[TN__SLOT_LENT]; pool->leak_ns && conn; conn = conn->next) {
-        if (conn->lease.reported)
+        tn__lease_seen seen;
+        if (!tn__lease_read(&conn->lease, &seen))
+            seen.since_ns = now; /* lent just now */
+        else if (conn->reported == seen.turn)
             continue;
-        if (now - conn->lease.since_ns < pool->leak_ns || count == REPORTED_AT_ONCE) {
-            *ret_due = tn__deadline_min(*ret_due, conn->lease.since_ns + pool->leak_ns);
+        if (now - seen.since_ns < pool->leak_ns || count == REPORTED_AT_ONCE) {
+            *ret_due = tn__deadline_min(*ret_due, seen.since_ns + pool->leak_ns);
             continue;
         }
-        conn->lease.reported = true;
-        ret[count++] = (tn_holder){
-            .what = tn__relaxed(&conn->lease.what),
-            .held_ms = (now - conn->lease.since_ns) / TN__NS_PER_MS,
-            .thread = conn->lease.thread,
-            .file = conn->lease.site.file,
-            .line = conn->lease.site.line,
-        };
+        conn->reported = seen.turn;
+        ret[count++] = tn__holder_of(&seen, now);
     }
     pool->leaks += count;
     return count;
@@ -122,13 +123,13 @@ static int64_t report_leaks(tn__pool *pool, int64_t now)
 
     if (!count || !tn__log_wanted(TN_LOG_WARN))
         return due;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     for (size_t i = 0; i < count; i++) {
         char text[160];
         tn__holder_format(&leaks[i], text, sizeof(text));
         tn__log(TN_LOG_WARN, "pool", "a connection was not given back: %s", text);
     }
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     return due;
 }
 
@@ -147,10 +148,16 @@ static void report_failure(tn__pool *pool)
     if (!failures || !tn__log_wanted(TN_LOG_WARN))
         return;
     snprintf(message, sizeof(message), "%s", pool->last_connect_error.message);
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     tn__log(TN_LOG_WARN, "pool", "connecting failed (%u in a row), next attempt in %lld ms: %s",
             failures, (long long)(pause / TN__NS_PER_MS), message);
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
+}
+
+/* For what begins from now on and is to be looked at after that time; 0: never. */
+static bool is_soon_enough(int64_t due_ns, int64_t now_ns, int64_t after_ns)
+{
+    return !after_ns || due_ns <= now_ns + after_ns;
 }
 
 static void look(tn__pool *pool)
@@ -158,15 +165,19 @@ static void look(tn__pool *pool)
     int64_t now = tn__now_ns(), due;
 
     pool->upkeep_due_ns = TN_NO_DEADLINE;
+    pool->armed = false;
     report_failure(pool);
     tn__slot_close_idle(pool, is_expired, now);
     due = fill(pool);
     due = tn__deadline_min(due, report_leaks(pool, now));
-    due = tn__deadline_min(due, next_expiry(pool));
+    due = tn__deadline_min(due, next_expiry(pool, now));
     due = tn__deadline_min(due, tn__demand_due(pool));
     /* Never twice in a millisecond, whatever is wrong with a due time. */
     due = due < now + TN__NS_PER_MS ? now + TN__NS_PER_MS : due;
     pool->upkeep_due_ns = tn__deadline_min(pool->upkeep_due_ns, due);
+    /* What nothing is due for sleeps, until the next one who borrows under the lock. */
+    pool->armed = is_soon_enough(pool->upkeep_due_ns, now, pool->leak_ns) &&
+                  is_soon_enough(pool->upkeep_due_ns, now, pool->idle_timeout_ns);
 }
 
 static void *run(void *arg)
@@ -179,8 +190,9 @@ static void *run(void *arg)
         if (pool->upkeep_due_ns > tn__now_ns())
             (void)tn__cond_wait(&pool->upkeep_wake, &pool->lock, pool->upkeep_due_ns);
         if (!pool->upkeep_stop && pool->upkeep_due_ns <= tn__now_ns()) {
+            tn__fast_freeze(pool);
             look(pool);
-            pthread_mutex_unlock(&pool->lock);
+            tn__pool_unlock(pool);
             tn__connector_reap();
             pthread_mutex_lock(&pool->lock);
         }
@@ -203,18 +215,18 @@ tn_status tn__upkeep_start(tn__pool *pool, tn_error *err)
 /* Whoever comes second waits for the first. */
 void tn__upkeep_end(tn__pool *pool)
 {
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     bool mine = pool->upkeep_runs && !pool->upkeep_stop;
     pool->upkeep_stop = true;
     pthread_cond_signal(&pool->upkeep_wake);
     while (!mine && pool->upkeep_runs && tn__pool_await(pool, TN_NO_DEADLINE))
         continue;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     if (!mine)
         return;
     pthread_join(pool->upkeep, NULL);
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     pool->upkeep_runs = false;
     tn__pool_changed(pool);
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
 }

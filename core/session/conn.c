@@ -23,6 +23,7 @@ tn_status tn__conn_new(tn__source *source, tn__conn **ret, tn_error *err)
     conn->number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1;
     tn__arena_init(&conn->bind_arena, BIND_MEMORY_MAX);
     tn__host_conn_init(&conn->host, source->wait, source->wait_arg);
+    tn__lease_init(&conn->lease);
     *ret = conn;
     return TN_OK;
 }
@@ -93,6 +94,7 @@ void tn__conn_close(tn__conn *conn)
     tn__arena_free(&conn->bind_arena);
     tn__source_unref(conn->source);
     free(conn->spare);
+    free(conn->handle);
     free(conn->params);
     free(conn);
 }

@@ -16,19 +16,10 @@
 #include "driver/host.h"
 #include "observe/stats.h"
 #include "session/cache.h"
-#include "session/site.h"
+#include "session/lease.h"
 #include "session/source.h"
 
 struct tn__portal;
-
-/* Who holds a connection: for the report of one that is not given back. */
-typedef struct tn__lease {
-    _Atomic(const char *) what; /* "session", "transaction", "statement" */
-    int64_t since_ns;
-    int64_t thread; /* the kernel's number of it */
-    tn__site site;
-    bool reported;
-} tn__lease;
 
 typedef struct tn__conn {
     tn__source *source;
@@ -42,19 +33,27 @@ typedef struct tn__conn {
     tn__arena bind_arena;
 
     struct tn__portal *attached; /* whose cursor occupies the connection */
-    struct tn__portal *open;     /* all that are open between calls */
     void *spare; /* memory of a rows object, kept for the next query; freed with free() */
 
-    bool discard;     /* never goes back into the pool */
-    bool demoted;     /* because its server takes no writes any more */
     int64_t begun_ns; /* the pool's, under its lock: when connecting was begun */
     int64_t created_ns;
-    int64_t idle_since_ns;
 
     /* The pool's, under its lock. */
-    tn__lease lease;
     struct tn__conn *next;
     struct tn__conn *prev;
+    uint64_t reported; /* the turn of the lease that was reported as a leak */
+
+    /* What is looked at each time that it goes from hand to hand: close together. */
+    int64_t idle_since_ns;   /* nothing was said on it since; its holder's, while it is lent */
+    int64_t end_ns;          /* it is not lent after that; the pool's, under its lock */
+    struct tn__portal *open; /* all that are open between calls */
+    void *handle;            /* memory of a session, kept for the next; freed with free() */
+    uint32_t place;          /* see pool/fast.h; 0: none */
+    atomic_bool shared;      /* it may move without the lock; written under it */
+    bool unused;             /* nothing was asked of it since it was lent: as new */
+    bool discard;            /* never goes back into the pool */
+    bool demoted;            /* because its server takes no writes any more */
+    tn__lease lease;
 
     uint64_t number;       /* in this process, from 1 */
     uint64_t trace_parent; /* id of the innermost transaction's span, see observe/trace.h */

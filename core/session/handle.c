@@ -28,6 +28,8 @@ tn_status tn__db_check_ending(const tn_db *db, tn_error *err)
     tn_status status = tn__provider_check(db->provider, err);
     if (status != TN_OK)
         return status;
+    if (db->conn)
+        db->conn->unused = false;
     if (db->conn && db->conn->discard)
         return tn_error_set(err, TN_LOST, "08006", "the connection of this %s was lost before",
                             db->kind == TN__DB_TXN ? "transaction" : "session");

@@ -20,7 +20,7 @@ enum { ONE_ROW_MAX = 1 << 30, TARGETS_ON_STACK = 64 };
 
 /* SELECT and its kin count what they gave, which nothing was done to; CREATE TABLE AS calls itself
  * SELECT, too. INSERT and its kin may give rows (RETURNING) and count all the same. */
-static int64_t affected_by(const tn_batch *batch, bool gives_rows)
+int64_t tn__affected_by(const tn_batch *batch, bool gives_rows)
 {
     static const char *const changing[] = {"INSERT", "UPDATE", "DELETE", "MERGE"};
     tn_str tag = tn_str_from(batch->tag);
@@ -45,7 +45,7 @@ tn_status tn__query_exec(tn_db *db, const tn_call *call, const tn__sql *sql, con
     do
         status = tn__run_fetch(&run, err);
     while (status == TN_OK && !run.batch.done);
-    int64_t affected = status == TN_OK ? affected_by(&run.batch, gives_rows) : 0;
+    int64_t affected = status == TN_OK ? tn__affected_by(&run.batch, gives_rows) : 0;
     tn__run_end(&run);
     if (status == TN_OK && ret_affected)
         *ret_affected = affected;

@@ -47,6 +47,9 @@ static void clean(tn__rows *rows)
     rows->affected = -1;
     rows->tag[0] = '\0';
     rows->missing[0] = '\0';
+    rows->kept = NULL;
+    rows->owner = NULL;
+    rows->closed = NULL;
 }
 
 /* ---- errors ---------------------------------------------------------------------------------- */
@@ -80,6 +83,30 @@ tn_rows *tn__rows_failed(const tn_error *err)
     rows->run.on.done = true;
     stick(rows, err->status);
     return &rows->head;
+}
+
+tn__rows *tn__rows_in_memory(tn__rows **spare, tn_rows **ret)
+{
+    tn__rows *rows = *spare ? *spare : new_rows();
+
+    *spare = NULL;
+    *ret = &rows->head;
+    if (rows == &no_memory)
+        return NULL;
+    clean(rows);
+    rows->run.on.done = true;
+    return rows;
+}
+
+/* The next block of rows that are in memory. */
+static bool next_kept(tn__rows *rows)
+{
+    const tn__kept *block = rows->kept;
+
+    rows->kept = block->next;
+    rows->head.row = block->values;
+    rows->head.left = block->rows - 1;
+    return true;
 }
 
 tn_rows *tn__rows_open(tn_db *db, const tn_call *call, const tn__sql *sql, const tn_arglist *args)
@@ -144,6 +171,8 @@ bool tn__rows_more(tn_rows *head)
     if (rows->borrowed_static)
         return false;
     notice_fate(rows);
+    if (rows->kept && rows->status == TN_OK)
+        return next_kept(rows);
     if (rows->status != TN_OK || rows->run.on.done)
         return false;
     tn_status status = tn__run_fetch(&rows->run, &rows->err);
@@ -186,6 +215,10 @@ tn_status tn_close(tn_rows *head, tn_error *err)
         *err = rows->err;
     if (rows->borrowed_static)
         return status;
+    if (rows->closed) {
+        rows->closed(rows);
+        return status;
+    }
     tn__conn *conn = rows->run.on.conn;
     tn_error cut;
     tn_status end = tn__run_finish(&rows->run, &cut);

@@ -212,9 +212,9 @@ static tn_status execute(tn__run *run, tn__sql *sql, const tn_arglist *args, uin
     }
 }
 
-/* Is it certain that the statement was to change something? One that only may have (a SELECT that
- * calls a function) keeps the class of what happened to it; its outcome says the rest. */
-static bool is_to_change(const tn__cached *stmt)
+/* One that only may have changed something (a SELECT that calls a function) keeps the class of what
+ * happened to it; its outcome says the rest. */
+bool tn__run_changes(const tn__cached *stmt)
 {
     static const char *const words[] = {"insert", "update", "delete", "merge",
                                         "create", "alter",  "drop",   "truncate"};
@@ -248,7 +248,7 @@ static void judge_outcome(const tn__run *run, const tn__cached *stmt, tn_error *
         err->retry = TN_RETRY_STATEMENT;
     } else if (err->outcome == TN_OUTCOME_IN_DOUBT) {
         err->retry = TN_RETRY_NO;
-        if (err->status != TN_LOST || !is_to_change(stmt))
+        if (err->status != TN_LOST || !tn__run_changes(stmt))
             return;
         err->status = TN_OUTCOME_UNKNOWN;
         tn__copy_text(err->sqlstate, sizeof(err->sqlstate), TN__STR("08007"));

@@ -66,4 +66,7 @@ void tn__run_give(tn__run *run);
  * tn_prepare().*/
 tn_status tn__run_prepare(tn__run *run, tn_db *db, const tn__sql *sql, tn_error *err);
 
+/* Is it certain that the statement was to change something? */
+bool tn__run_changes(const tn__cached *stmt);
+
 #endif

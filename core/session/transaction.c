@@ -336,15 +336,22 @@ static tn_status find_outcome(tn_db *tx, tn_error *err)
 }
 
 /* Once COMMIT is sent it is waited for: a cancel would only make its outcome unknown. */
-static tn_status commit_for_good(tn_db *tx, tn_error *err)
+static tn_status commit_alone(tn_db *tx, tn_error *err)
 {
     tn__conn *conn = tx->conn;
+
+    conn->host.shielded = true;
+    tn_status status = conn->driver->txn.commit(conn->drv, tx->deadline_ns, err);
+    conn->host.shielded = false;
+    return status;
+}
+
+static tn_status commit_for_good(tn_db *tx, const tn__txn_end *end, tn_error *err)
+{
     tn_error why; /* large, and only filled on failure */
 
     why.status = TN_OK;
-    conn->host.shielded = true;
-    tn_status status = conn->driver->txn.commit(conn->drv, tx->deadline_ns, &why);
-    conn->host.shielded = false;
+    tn_status status = end ? end->run(end->arg, tx, true, &why) : commit_alone(tx, &why);
     if (status == TN_OUTCOME_UNKNOWN)
         status = find_outcome(tx, &why);
     if (status != TN_OK && err)
@@ -352,19 +359,22 @@ static tn_status commit_for_good(tn_db *tx, tn_error *err)
     return status;
 }
 
-static tn_status end_level(tn_db *tx, tn_error *err)
+static tn_status end_level(tn_db *tx, const tn__txn_end *end, tn_error *err)
 {
     tn__conn *conn = tx->conn;
 
     if (tx->depth == 1)
-        return commit_for_good(tx, err);
+        return commit_for_good(tx, end, err);
+    tn_status status = end ? end->run(end->arg, tx, false, err) : TN_OK;
+    if (status != TN_OK)
+        return status;
     if (tn__conn_state(conn) == TN_CONN_FAILED)
         return tn_error_set(err, TN_ABORTED, "25P02",
                             "the nested transaction had failed; its work was undone");
     return conn->driver->txn.release(conn->drv, tx->depth - 1, tx->deadline_ns, err);
 }
 
-static tn_status commit_level(tn_db *tx, tn_error *err)
+static tn_status commit_level(tn_db *tx, const tn__txn_end *end, tn_error *err)
 {
     tn__conn *conn = tx->conn;
 
@@ -373,7 +383,7 @@ static tn_status commit_level(tn_db *tx, tn_error *err)
         return tn_error_set(err, TN_TIMEOUT, "57014",
                             "the transaction's deadline passed before COMMIT; it was rolled back");
     }
-    tn_status status = end_level(tx, err);
+    tn_status status = end_level(tx, end, err);
     if (status == TN_OK)
         return TN_OK;
     if (err && err->phase == TN_PHASE_NONE)
@@ -385,7 +395,7 @@ static tn_status commit_level(tn_db *tx, tn_error *err)
     return status;
 }
 
-static tn_status commit(tn_db *tx, tn_error *err)
+static tn_status commit(tn_db *tx, const tn__txn_end *end, tn_error *err)
 {
     if (tx->child) {
         end_children(tx);
@@ -408,12 +418,12 @@ static tn_status commit(tn_db *tx, tn_error *err)
         return tn_error_set(err, TN_LOST, "08006",
                             "tn_commit: the connection was lost before; nothing is applied");
     tn__host_begin(&tx->conn->host);
-    status = commit_level(tx, err);
+    status = commit_level(tx, end, err);
     tn__host_end(&tx->conn->host);
     return status;
 }
 
-tn_status tn_commit(tn_db *tx, tn_error *err)
+static tn_status commit_with(tn_db *tx, const tn__txn_end *end, tn_error *err)
 {
     if (!is_transaction(tx))
         return tn_error_set(err, TN_MISUSE, NULL, "tn_commit: the handle is not a transaction");
@@ -421,10 +431,20 @@ tn_status tn_commit(tn_db *tx, tn_error *err)
         return TN_MISUSE;
     /* Without a connection the client may be gone as well. */
     bool ours = tx->conn && tn__provider_check(tx->provider, NULL) == TN_OK;
-    tn_status status = ours ? commit(tx, err) : tn__db_check_ending(tx, err);
+    tn_status status = ours ? commit(tx, end, err) : tn__db_check_ending(tx, err);
     tn__txnwatch_end(tx, "commit", status, err);
     free_handle(tx);
     return status;
+}
+
+tn_status tn_commit(tn_db *tx, tn_error *err)
+{
+    return commit_with(tx, NULL, err);
+}
+
+tn_status tn__txn_commit_with(tn_db *tx, const tn__txn_end *end, tn_error *err)
+{
+    return commit_with(tx, end, err);
 }
 
 /* ---- with a callback ------------------------------------------------------------------------- */

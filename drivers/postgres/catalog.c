@@ -113,11 +113,12 @@ static tn_status choose_schemas(reading *r, tn_str names, tn_error *err)
 
 static tn_status read_all(reading *r, tn_str names, tn_error *err)
 {
-    tn_status status = command(r,
-                               r->inside
-                                   ? "savepoint tn_catalog; " SETTINGS
-                                   : "begin isolation level repeatable read read only; " SETTINGS,
-                               NULL, err);
+    tn_status status = command(
+        r,
+        r->inside ? "savepoint tn_catalog; " SETTINGS
+                  : "begin isolation level repeatable read read only; set local lock_timeout = "
+                    "'5s'; " SETTINGS,
+        NULL, err);
     if (status == TN_OK)
         status = choose_schemas(r, names, err);
     const char *schemas = r->schemas.len ? r->schemas.ptr : NULL;

@@ -32,11 +32,13 @@ void pg_close(tn_driver_conn *conn)
 {
     if (!conn)
         return;
+    pg_batch_free(conn->batch);
     pg_cursor_free(conn->spare);
     pg_encoder_free(&conn->encoder);
     pg_direct_close(conn);
     pg_type_cache_free(&conn->types);
     free(conn->doomed);
+    PQfreemem(conn->notified);
     PQfinish(conn->pg);
     free(conn);
 }
@@ -169,14 +171,6 @@ tn_status pg_check_encoding(tn_driver_conn *conn, bool ran, tn_error *err)
     return conn->host->fail(err, &diagnostic);
 }
 
-static void drop_notifications(tn_driver_conn *conn)
-{
-    PGnotify *notification;
-
-    while ((notification = PQnotifies(conn->pg)) != NULL)
-        PQfreemem(notification);
-}
-
 /* DISCARD ALL but for the prepared statements, which are ours and named by their text. */
 static const char clean[] = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *;"
                             " SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD SEQUENCES;"
@@ -195,7 +189,7 @@ static tn_status reset_session(tn_driver_conn *conn, int64_t deadline_ns, tn_err
         status = pg_session_setup(conn, deadline_ns, err);
     if (status != TN_OK)
         return status;
-    drop_notifications(conn);
+    pg_drop_notifications(conn);
     conn->dirty = conn->dirty_statements = false;
     return TN_OK;
 }

@@ -116,7 +116,7 @@ void pg_cursor_close(tn_driver_cursor *cursor)
 
 /* ---- what the answer says of itself ---------------------------------------------------------- */
 
-static tn_status take_tag(tn_driver_cursor *cursor, PGresult *result, tn_error *err)
+tn_status pg_cursor_take_tag(tn_driver_cursor *cursor, PGresult *result, tn_error *err)
 {
     tn_driver_conn *conn = cursor->conn;
     const char *count = PQcmdTuples(result);
@@ -131,7 +131,7 @@ static tn_status take_tag(tn_driver_cursor *cursor, PGresult *result, tn_error *
     return TN_OK;
 }
 
-static tn_status check_columns(tn_driver_cursor *cursor, const PGresult *result, tn_error *err)
+tn_status pg_cursor_check_columns(tn_driver_cursor *cursor, const PGresult *result, tn_error *err)
 {
     tn_driver_stmt *stmt = cursor->stmt;
     size_t columns = (size_t)PQnfields(result);
@@ -245,7 +245,7 @@ tn_status pg_cursor_advance(tn_driver_cursor *cursor, int64_t deadline_ns, tn_er
         case PGRES_TUPLES_OK:
         case PGRES_COMMAND_OK:
         case PGRES_EMPTY_QUERY:
-            status = take_tag(cursor, result, err);
+            status = pg_cursor_take_tag(cursor, result, err);
             PQclear(result);
             if (status != TN_OK)
                 return status;
@@ -371,11 +371,11 @@ static tn_status first_result(tn_driver_cursor *cursor, int64_t deadline_ns, tn_
     case PGRES_TUPLES_CHUNK:
 #endif
         cursor->current = result;
-        return check_columns(cursor, result, err);
+        return pg_cursor_check_columns(cursor, result, err);
     case PGRES_TUPLES_OK:
-        status = check_columns(cursor, result, err);
+        status = pg_cursor_check_columns(cursor, result, err);
         if (status == TN_OK)
-            status = take_tag(cursor, result, err);
+            status = pg_cursor_take_tag(cursor, result, err);
         if (PQntuples(result) && cursor->stmt->info.n_columns)
             cursor->current = result;
         else
@@ -383,7 +383,7 @@ static tn_status first_result(tn_driver_cursor *cursor, int64_t deadline_ns, tn_
         break;
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
-        status = take_tag(cursor, result, err);
+        status = pg_cursor_take_tag(cursor, result, err);
         PQclear(result);
         break;
     case PGRES_COPY_IN:
@@ -403,7 +403,7 @@ static tn_status first_result(tn_driver_cursor *cursor, int64_t deadline_ns, tn_
 }
 
 /* "-1 2:00:00" of that style is minus two hours, of the others plus: not to be told by the text. */
-static tn_status check_intervals(tn_driver_conn *conn, tn_error *err)
+tn_status pg_check_intervals(tn_driver_conn *conn, tn_error *err)
 {
     const char *value = PQparameterStatus(conn->pg, "IntervalStyle");
 
@@ -457,7 +457,7 @@ tn_status pg_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_para
     if (status == TN_OK && !stmt->changes)
         status = pg_check_encoding(conn, false, err);
     if (status == TN_OK && stmt->intervals)
-        status = check_intervals(conn, err);
+        status = pg_check_intervals(conn, err);
     if (status == TN_OK && stmt->digits)
         status = pg_want_digits(conn, deadline_ns, err);
     if (status == TN_OK && stmt->commits)

@@ -104,19 +104,19 @@ void pg_identity_statement(const tn_driver_stmt *stmt, bool inside)
 }
 
 /* Where the server says that it is a standby, nobody writes. */
-static bool may_have_number(const tn_driver_conn *conn)
+bool pg_identity_unknown(const tn_driver_conn *conn)
 {
     const char *standby = PQparameterStatus(conn->pg, "in_hot_standby");
 
-    return conn->id.may_write && !conn->id.read_only && (conn->found & PG_IDENTIFIES) &&
-           pg_txn(conn) == PQTRANS_INTRANS && !(standby && strcmp(standby, "on") == 0);
+    return !conn->id.open.xid && conn->id.may_write && !conn->id.read_only &&
+           (conn->found & PG_IDENTIFIES) && !(standby && strcmp(standby, "on") == 0);
 }
 
 tn_status pg_identity_ask(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
     PGresult *result = NULL;
 
-    if (conn->id.open.xid || !may_have_number(conn))
+    if (!pg_identity_unknown(conn) || pg_txn(conn) != PQTRANS_INTRANS)
         return TN_OK;
     pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
     tn_status status = pg_sent(

@@ -70,7 +70,9 @@ TN_DRIVER_EXPORT const tn_module tn_driver_module = {
     .stmt = &stmt_ops,
     .cursor = &cursor_ops,
     .txn = &pg_txn_ops,
+    .batch = &pg_batch_ops,
     .bulk = &pg_bulk_ops,
+    .notify = &pg_notify_ops,
     .catalog = &pg_catalog_ops,
     .client = client,
 };

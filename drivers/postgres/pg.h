@@ -113,6 +113,8 @@ typedef struct pg_identity {
     bool read_only;             /* by begin(): not asked for */
 } pg_identity;
 
+typedef struct pg_batch pg_batch;
+
 struct tn_driver_conn {
     tn_driver_source *source;
     const tn_host *host;
@@ -144,6 +146,8 @@ struct tn_driver_conn {
     pg_encoder encoder;
     tn_driver_cursor *spare;
     tn_driver_cursor *attached;
+    pg_batch *batch; /* NULL: none was run yet */
+    PGnotify *notified; /* the last one that was handed over */
     char server[64];
     char endpoint[256];
     char note[256];
@@ -362,6 +366,22 @@ tn_status pg_cursor_fail_value(tn_driver_cursor *cursor, size_t column, pg_decod
 tn_status pg_cursor_decode(tn_driver_cursor *cursor, int row, tn__arena *arena, tn_value *out,
                            tn_error *err);
 
+/* The answer's columns are those that were described. */
+tn_status pg_cursor_check_columns(tn_driver_cursor *cursor, const PGresult *result, tn_error *err);
+/* The tag and the count of a result that ends an answer. */
+tn_status pg_cursor_take_tag(tn_driver_cursor *cursor, PGresult *result, tn_error *err);
+/* Can the session's intervals be told by their text? */
+tn_status pg_check_intervals(tn_driver_conn *conn, tn_error *err);
+
+/* ---- batch ----------------------------------------------------------------------------------- */
+
+extern const tn_batch_ops pg_batch_ops;
+/* Is there one whose answers were not read to their end? */
+bool pg_batch_runs(const tn_driver_conn *conn);
+/* Reads them, and tells the host. conn->failed: nothing was committed. */
+tn_status pg_batch_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+void pg_batch_free(pg_batch *batch);
+
 /* ---- transaction ----------------------------------------------------------------------------- */
 
 /* tail.c: a statement of a transaction that writes takes along the question for the transaction's
@@ -395,11 +415,22 @@ tn_status pg_outcome(tn_driver_conn *conn, tn_str id, int64_t deadline_ns, tn_ou
 void pg_identity_print(const pg_identity_name *name, char *buf, size_t size);
 bool pg_identity_parse(tn_str text, pg_identity_name *ret);
 
+/* May the open transaction have a number that nobody asked for? */
+bool pg_identity_unknown(const tn_driver_conn *conn);
+
 extern const tn_txn_ops pg_txn_ops;
+/* The answer to COMMIT, when the session's state is known. */
+tn_status pg_judge_commit(tn_driver_conn *conn, const char *tag, tn_error *err);
 /* Call before anything but a statement of the direct path is sent: a BEGIN that is due goes first.
  */
 tn_status pg_begin_now(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 extern const tn_catalog_ops pg_catalog_ops;
 tn_status pg_rollback(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+
+/* ---- notifications --------------------------------------------------------------------------- */
+
+/* notify.c: what is at hand and nobody asked for. */
+void pg_drop_notifications(tn_driver_conn *conn);
+extern const tn_notify_ops pg_notify_ops;
 
 #endif

@@ -102,7 +102,7 @@ static bool never_began(tn_driver_conn *conn)
 }
 
 /* The answer to COMMIT: anything but the tag and an idle session leaves it open what happened. */
-static tn_status judge_commit(tn_driver_conn *conn, const char *tag, tn_error *err)
+tn_status pg_judge_commit(tn_driver_conn *conn, const char *tag, tn_error *err)
 {
     if (pg_txn(conn) != PQTRANS_IDLE)
         return pg_fail_protocol(conn, TN_PHASE_COMMIT, err,
@@ -141,7 +141,7 @@ static tn_status commit(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err
     conn->committing = true;
     status = command(conn, "COMMIT", TN_PHASE_COMMIT, deadline_ns, tag, err);
     if (status == TN_OK)
-        status = judge_commit(conn, tag, err);
+        status = pg_judge_commit(conn, tag, err);
     conn->committing = false;
     return status;
 }

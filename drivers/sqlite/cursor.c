@@ -193,12 +193,15 @@ static LITE_SELDOM tn_status stale(tn_driver_cursor *cursor, tn_error *err)
  * are still the same is asked before. TN_DRIVER_STALE: they may not be. */
 static tn_status check_schema(tn_driver_stmt *stmt, tn_error *err)
 {
-    int64_t version = stmt->schema_version;
-    int rc = lite_fixed_run(stmt->conn, LITE_SCHEMA_VERSION, &version);
+    lite_txn *txn = &stmt->conn->txn;
 
-    if (rc != SQLITE_OK)
-        return lite_error(stmt->conn, rc, &(lite_where){.phase = TN_PHASE_EXECUTE}, err);
-    return version == stmt->schema_version ? TN_OK : TN_DRIVER_STALE;
+    if (!txn->schema_known) {
+        int rc = lite_fixed_run(stmt->conn, LITE_SCHEMA_VERSION, &txn->schema_version);
+        if (rc != SQLITE_OK)
+            return lite_error(stmt->conn, rc, &(lite_where){.phase = TN_PHASE_EXECUTE}, err);
+        txn->schema_known = txn->real;
+    }
+    return txn->schema_version == stmt->schema_version ? TN_OK : TN_DRIVER_STALE;
 }
 
 /* What the first statements of a transaction need before they run, and those whose rows come of a
@@ -252,6 +255,15 @@ static LITE_SELDOM tn_status changed(tn_driver_cursor *cursor, tn_error *err)
                      "the table was changed while the statement ran: its rows cannot be read");
 }
 
+static LITE_SELDOM void leave_marks(const tn_driver_stmt *stmt)
+{
+    tn_driver_conn *conn = stmt->conn;
+
+    conn->temporary |= stmt->info.temporary;
+    conn->altered |= stmt->info.sets || stmt->info.kind == LITE_KIND_ATTACH;
+    conn->txn.schema_known = false;
+}
+
 static inline tn_status run(tn_driver_cursor *cursor, const tn_value *params, size_t n_params,
                             tn_error *err)
 {
@@ -260,10 +272,8 @@ static inline tn_status run(tn_driver_cursor *cursor, const tn_value *params, si
 
     if (TN_UNLIKELY(status != TN_OK))
         return not_ready(cursor, status, err);
-    if (TN_UNLIKELY(stmt->marks)) {
-        stmt->conn->temporary |= stmt->info.temporary;
-        stmt->conn->altered |= stmt->info.sets || stmt->info.kind == LITE_KIND_ATTACH;
-    }
+    if (TN_UNLIKELY(stmt->marks))
+        leave_marks(stmt);
     cursor->step = first_step(stmt);
     if (TN_UNLIKELY(cursor->step != SQLITE_ROW && cursor->step != SQLITE_DONE))
         return lite_step_failed(cursor, TN_PHASE_EXECUTE, err);

@@ -30,6 +30,7 @@ typedef enum lite_mode { LITE_RWC = 0, LITE_RW, LITE_RO } lite_mode;
 
 typedef struct lite_options {
     char *path; /* absolute; NULL: sqlite::memory: */
+    char *seed; /* absolute: the file that this one begins as; NULL: empty */
     lite_mode mode;
     char synchronous[8]; /* off, normal, full */
     int64_t busy_timeout_ms;
@@ -51,6 +52,13 @@ tn_status lite_memory_create(const tn_host *host, lite_memory **ret, tn_error *e
 const char *lite_memory_name(const lite_memory *memory);
 /* No connection may be left. NULL is fine. */
 void lite_memory_free(lite_memory *memory);
+/* Before it is opened: the database is what this descriptor holds. false: errno tells. */
+bool lite_memory_load(lite_memory *memory, int fd, int64_t size);
+
+/* ---- seed.c: what sqlite::memory: begins with ------------------------------------------------ */
+
+/* As this database file, which nobody is writing to. */
+tn_status lite_seed_load(const tn_host *host, const char *seed, lite_memory *memory, tn_error *err);
 
 /* ---- source.c ------------------------------------------------------------------------------- */
 
@@ -80,6 +88,8 @@ typedef struct lite_txn {
     bool real; /* SQLite's own transaction is open */
     bool lost; /* SQLite rolled the whole of it back by itself: no savepoint is left */
     bool read_only;
+    bool schema_known; /* its version: nobody else can change it while real */
+    int64_t schema_version;
     tn_isolation isolation;
     lite_savepoint *savepoints;
     uint32_t n_savepoints;
@@ -193,14 +203,15 @@ typedef struct lite_type {
 /* false: not one of PostgreSQL's types; *ret is then by storage class. */
 bool lite_decltype(tn_str declared, lite_type *ret);
 
-/* ---- value.c, parse.c, bind.c
- * --------------------------------------------------------------------------
- */
+/* ---- value.c, canonical.c, parse.c, bind.c -------------------------------------------------- */
 
 /* One stored value as its column's type says; texts go into the arena. NULL or what is wrong:
  * the SQLSTATE. */
 const char *lite_value_read(tn_driver_conn *conn, sqlite3_value *stored, const lite_type *type,
                             tn__arena *arena, tn_value *ret);
+/* A date, timestamp or uuid in the form that lite_value_text() gives it. false: it has another one,
+ * may be a good one, or there is no memory. *ret is a NULL before. */
+bool lite_canonical_read(tn_type type, tn_str text, tn__arena *arena, tn_value *ret);
 /* A result or parameter in storage form (PostgreSQL's text for all that SQLite has no class for),
  * appended to out. false: no memory. */
 bool lite_value_text(const tn_value *value, tn__buf *out);
@@ -219,7 +230,8 @@ tn_status lite_bind(tn_driver_stmt *stmt, const tn_value *params, size_t n_param
 typedef struct lite_plain {
     tn_value like; /* what they become, but for the value itself */
     int storage;   /* SQLite's class; 0: there is none */
-    bool narrow;   /* an integer of 32 bits */
+    int64_t least; /* of an integer */
+    uint64_t span; /* the greatest less the least */
 } lite_plain;
 
 struct tn_driver_stmt {
@@ -240,7 +252,7 @@ struct tn_driver_stmt {
     uint32_t flags;
     bool writes;
     bool rows_of_write;     /* it both writes and gives rows */
-    bool marks;             /* running it changes what reset() has to know */
+    bool marks;             /* it is neither a query nor a change of rows: see leave_marks() */
     int reprepared;         /* how often SQLite had prepared it anew when the columns were read */
     int64_t schema_version; /* of statements that both write and give rows */
 };

@@ -11,10 +11,12 @@
  */
 #include "sqlite/lite.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CHUNK   ((sqlite3_int64)65536) /* bytes of a file that are allocated at once */
 #define REGIONS 256 /* of the log's index, 32 KiB each: for more than a million of pages */
@@ -98,6 +100,20 @@ static void copy_out(const content *c, char *to, sqlite3_int64 offset, sqlite3_i
         offset += n;
         len -= n;
     }
+}
+
+/* Reads a descriptor from its beginning. */
+static bool read_in(content *c, int fd, sqlite3_int64 size)
+{
+    for (sqlite3_int64 at = 0; at < size;) {
+        sqlite3_int64 within = at % CHUNK;
+        sqlite3_int64 n = CHUNK - within < size - at ? CHUNK - within : size - at;
+        ssize_t got = pread(fd, c->chunks[at / CHUNK] + within, (size_t)n, at);
+        if (got == 0 || (got < 0 && errno != EINTR))
+            return false;
+        at += got < 0 ? 0 : got;
+    }
+    return true;
 }
 
 static void copy_in(content *c, const char *from, sqlite3_int64 offset, sqlite3_int64 len)
@@ -543,6 +559,21 @@ tn_status lite_memory_create(const tn_host *host, lite_memory **ret, tn_error *e
 const char *lite_memory_name(const lite_memory *memory)
 {
     return memory->name;
+}
+
+bool lite_memory_load(lite_memory *memory, int fd, int64_t size)
+{
+    content *c = &memory->files[FILE_DATABASE];
+
+    if (!has_chunks(c, size)) {
+        errno = ENOMEM;
+        return false;
+    }
+    if (!read_in(c, fd, size))
+        return false;
+    c->size = size;
+    c->exists = true;
+    return true;
 }
 
 void lite_memory_free(lite_memory *memory)

@@ -20,6 +20,7 @@ const tn_driver_option lite_option_table[] = {
      "when a commit reaches the disk (default normal, off in memory)"},
     {"busy_timeout", "5000", NULL,
      "milliseconds that a call without a deadline waits for another connection's lock"},
+    {"from", NULL, NULL, "a database file that sqlite::memory: begins as a copy of"},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -46,7 +47,7 @@ static tn_status check_query(const tn_host *host, tn_str query, tn_error *err)
         name.len = tn__utf8_cut(name.ptr, name.len, 64);
     return kit_fail(host, err, TN_CONFIG, TN_PHASE_CONFIG, NULL,
                     "DATABASE_URL: parameter \"%.*s%s\" is unknown to the sqlite driver (known: "
-                    "mode, dialect, synchronous, busy_timeout)",
+                    "mode, dialect, synchronous, busy_timeout, from)",
                     (int)name.len, name.ptr, end);
 }
 
@@ -150,6 +151,22 @@ static tn_status read_path(const tn_host *host, tn_str rest, lite_options *ret, 
     return TN_OK;
 }
 
+static tn_status read_seed(const tn_host *host, const tn_source_config *config, lite_options *ret,
+                           tn_error *err)
+{
+    tn_str from = kit_setting(config, "from");
+
+    if (!from.ptr)
+        return TN_OK;
+    if (ret->path)
+        return bad_url(host, err,
+                       "parameter from is for sqlite::memory: alone; copy the file beforehand");
+    if (!from.len)
+        return bad_url(host, err, "parameter from is empty, must be the path of a database file");
+    ret->seed = absolute(from.ptr);
+    return ret->seed ? TN_OK : kit_nomem(host, err, TN_PHASE_CONFIG);
+}
+
 static tn_status read_settings(const tn_host *host, const tn_source_config *config,
                                lite_options *ret, tn_error *err)
 {
@@ -171,7 +188,9 @@ static tn_status read_settings(const tn_host *host, const tn_source_config *conf
                   : ret->path     ? TN__STR("normal")
                                   : TN__STR("off"));
     ret->busy_timeout_ms = 5000;
-    return kit_setting_int(host, config, "busy_timeout", 0, INT32_MAX, &ret->busy_timeout_ms, err);
+    tn_status status = kit_setting_int(host, config, "busy_timeout", 0, INT32_MAX,
+                                       &ret->busy_timeout_ms, err);
+    return status == TN_OK ? read_seed(host, config, ret, err) : status;
 }
 
 tn_status lite_options_read(const tn_host *host, const tn_source_config *config, lite_options *ret,
@@ -205,6 +224,7 @@ tn_status lite_options_read(const tn_host *host, const tn_source_config *config,
         status = read_settings(host, config, &options, err);
     if (status != TN_OK) {
         free(options.path);
+        free(options.seed);
         return status;
     }
     *ret = options;

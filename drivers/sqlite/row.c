@@ -107,7 +107,7 @@ static inline bool read_plain(sqlite3_value *stored, const lite_plain *plain, li
     *out = plain->like;
     if (plain->storage == SQLITE_INTEGER) {
         out->as.i = sqlite3_value_int64(stored);
-        return !plain->narrow || out->as.i == (int32_t)out->as.i;
+        return (uint64_t)out->as.i - (uint64_t)plain->least <= plain->span;
     }
     if (plain->storage == SQLITE_TEXT)
         return take_text(stored, room, out);
@@ -115,30 +115,32 @@ static inline bool read_plain(sqlite3_value *stored, const lite_plain *plain, li
     return true;
 }
 
-static const lite_plain plain_integer = {{.type = TN_TYPE_INT64}, SQLITE_INTEGER, false};
-static const lite_plain plain_narrow = {{.type = TN_TYPE_INT32}, SQLITE_INTEGER, true};
-static const lite_plain plain_float = {{.type = TN_TYPE_FLOAT8}, SQLITE_FLOAT, false};
-static const lite_plain plain_text = {{.type = TN_TYPE_TEXT}, SQLITE_TEXT, false};
+#define PLAIN(to, from) ((lite_plain){{.type = (to)}, (from), 0, 0})
+#define PLAIN_INTEGER(to, a, b) \
+    ((lite_plain){{.type = (to)}, SQLITE_INTEGER, (a), (uint64_t)(b) - (uint64_t)(a)})
 
 lite_plain lite_plain_of(const lite_type *type)
 {
     switch (type->type) {
-    case TN_TYPE_INT32: return plain_narrow;
-    case TN_TYPE_INT64: return plain_integer;
-    case TN_TYPE_FLOAT8: return plain_float;
-    case TN_TYPE_TEXT: return plain_text;
-    default: return (lite_plain){.storage = 0};
+    case TN_TYPE_BOOL: return PLAIN_INTEGER(TN_TYPE_BOOL, 0, 1);
+    case TN_TYPE_INT16: return PLAIN_INTEGER(TN_TYPE_INT16, INT16_MIN, INT16_MAX);
+    case TN_TYPE_INT32: return PLAIN_INTEGER(TN_TYPE_INT32, INT32_MIN, INT32_MAX);
+    case TN_TYPE_INT64: return PLAIN_INTEGER(TN_TYPE_INT64, INT64_MIN, INT64_MAX);
+    case TN_TYPE_FLOAT8: return PLAIN(TN_TYPE_FLOAT8, SQLITE_FLOAT);
+    case TN_TYPE_TEXT:
+    case TN_TYPE_JSON: return PLAIN(type->type, SQLITE_TEXT);
+    default: return PLAIN(TN_TYPE_NULL, 0);
     }
 }
 
-/* NULL: SQLite's class is none of these. */
-static const lite_plain *plain_of_storage(int storage)
+/* Of a column without a type: as the value is stored. */
+static lite_plain plain_of_storage(int storage)
 {
     switch (storage) {
-    case SQLITE_INTEGER: return &plain_integer;
-    case SQLITE_FLOAT: return &plain_float;
-    case SQLITE_TEXT: return &plain_text;
-    default: return NULL;
+    case SQLITE_INTEGER: return PLAIN_INTEGER(TN_TYPE_INT64, INT64_MIN, INT64_MAX);
+    case SQLITE_FLOAT: return PLAIN(TN_TYPE_FLOAT8, SQLITE_FLOAT);
+    case SQLITE_TEXT: return PLAIN(TN_TYPE_TEXT, SQLITE_TEXT);
+    default: return PLAIN(TN_TYPE_NULL, 0);
     }
 }
 
@@ -148,11 +150,11 @@ static __attribute__((noinline)) const char *read_other(const tn_driver_cursor *
                                                         tn_value *out)
 {
     const lite_type *type = &cursor->stmt->types[i];
-    const lite_plain *plain;
+    lite_plain plain;
 
     if (type->type == TN_TYPE_NULL) {
         plain = plain_of_storage(sqlite3_value_type(stored));
-        if (plain && read_plain(stored, plain, room, out))
+        if (plain.storage && read_plain(stored, &plain, room, out))
             return NULL;
     }
     return lite_value_read(cursor->conn, stored, type, room->arena, out);

@@ -28,6 +28,8 @@ tn_status lite_source_open(const tn_host *host, const tn_source_config *config,
     status = lite_options_read(host, config, &source->options, err);
     if (status == TN_OK && !source->options.path)
         status = lite_memory_create(host, &source->memory, err);
+    if (status == TN_OK && source->options.seed)
+        status = lite_seed_load(host, source->options.seed, source->memory, err);
     if (status != TN_OK) {
         lite_source_close(source);
         return status;
@@ -44,5 +46,6 @@ void lite_source_close(tn_driver_source *source)
     if (source->pid == getpid())
         lite_memory_free(source->memory);
     free(source->options.path);
+    free(source->options.seed);
     free(source);
 }

@@ -201,7 +201,7 @@ static tn_status compile(tn_driver_stmt *stmt, tn_error *err)
         return lite_fail(conn, TN_PHASE_PREPARE, "42601", err,
                          "cannot insert multiple commands into a prepared statement");
     stmt->writes = !sqlite3_stmt_readonly(stmt->stmt) && !sqlite3_stmt_isexplain(stmt->stmt);
-    stmt->marks = stmt->info.temporary || stmt->info.sets || stmt->info.kind == LITE_KIND_ATTACH;
+    stmt->marks = stmt->info.kind < LITE_KIND_SELECT || stmt->info.kind > LITE_KIND_DELETE;
     if (stmt->info.sets) /* some PRAGMAs act while they are prepared */
         conn->altered = true;
     if (!read_columns(stmt))

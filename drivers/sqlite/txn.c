@@ -34,6 +34,7 @@ static void end_txn(tn_driver_conn *conn)
 {
     conn->txn.state = LITE_TXN_NONE;
     conn->txn.real = false;
+    conn->txn.schema_known = false;
     conn->txn.lost = false;
     conn->txn.n_savepoints = 0;
     conn->txn.issued = 0;
@@ -104,6 +105,7 @@ static int begin_real(tn_driver_conn *conn, lite_fixed how)
     if (rc != SQLITE_OK)
         return rc;
     txn->real = true;
+    txn->schema_known = false;
     while (txn->issued < txn->n_savepoints) {
         rc = issue_savepoint(conn, "SAVEPOINT", txn->issued);
         if (rc != SQLITE_OK)
@@ -312,6 +314,7 @@ static tn_status undo_to(tn_driver_conn *conn, uint32_t index, tn_error *err)
         txn->issued = 0;
     }
     txn->n_savepoints = index;
+    txn->schema_known = false;
     txn->state = LITE_TXN_OPEN;
     return TN_OK;
 }

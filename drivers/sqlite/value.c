@@ -183,6 +183,8 @@ static const char *read_text(tn_driver_conn *conn, sqlite3_value *stored, const 
 
     if (!ptr)
         return NO_MEMORY;
+    if (lite_canonical_read(type->type, text, arena, ret))
+        return NULL;
     switch (type->type) {
     case TN_TYPE_TEXT:
     case TN_TYPE_JSON: return give_copy(ptr, (int)text.len, type->type, arena, ret);

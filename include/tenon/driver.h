@@ -17,8 +17,10 @@
  *   1.1  tn_txn_ops gained identify() and outcome(), tn_conn_info gained pooled, capabilities
  * gained TN_CAP_REMOTE. Nothing that was there changed: rebuild, and set the bit if connecting goes
  *        over a network.
- *   1.2  tn_bulk_ops has its shape; no host had called it before.
- *   1.2  tn_txn_request gained eager: a begin() that is lazy heeds it.
+ *   1.2  tn_txn_request gained eager: a begin() that is lazy heeds it. tn_batch_ops, tn_bulk_ops
+ * and tn_notify_ops are called, and have another shape than they had while nobody called them
+ *        (listen() takes several channels, probe(), answered() and sql are new). A module with an
+ *        old table is refused.
  *
  * WORDS. Each operation's comment opens with Mandatory:, Optional: or Optional with default:.
  *
@@ -355,27 +357,60 @@ typedef struct tn_txn_ops {
     /* minor 1 ends here */
 } tn_txn_ops;
 
-/* ---- optional tables: their place in the ABI; not yet called by this host -------------------- */
+/* ---- batch (optional) ------------------------------------------------------------------------ */
 
-/* One statement of a batch and what became of it. */
-typedef struct tn_batch_item {
-    tn_driver_stmt *stmt;
-    const tn_value *params;
-    size_t n_params;
-    tn_driver_cursor *cursor; /* set by run(): its detached answer, NULL on failure */
-    tn_status status;
-    tn_error *error; /* the host's, may be NULL */
-} tn_batch_item;
+enum {
+    TN_BATCH_EACH = 1,  /* each is a transaction of its own, run whatever became of the others */
+    TN_BATCH_COMMIT = 2 /* in a transaction: COMMIT behind the last one when all went well */
+};
+
+/*
+ * Statements to be run in order, and whom to tell of each. The host keeps it, and the statements,
+ * until run() has returned; where run() leaves the connection TN_CONN_BUSY, until cancel() has
+ * returned, which tells of the answers that it reads. Each statement that was bound is told of at
+ * most once: by answer() with done set, or by fail().
+ */
+typedef struct tn_batch_work {
+    size_t size;
+    tn_driver_stmt *const *stmts; /* one may stand there more than once */
+    size_t count;
+    uint32_t flags; /* TN_BATCH_ */
+    void *arg;      /* for the functions below */
+
+    /* The parameters of one, as execute() gets them, when it is about to be sent: in order, once
+     * each. They live until the next call. Not TN_OK: it cannot be run, and the host knows; the
+     * driver treats it as one that failed, and tells nothing of it. */
+    tn_status (*bind)(void *arg, size_t index, const tn_value **ret, size_t *ret_count);
+    /* Rows of one, as fetch() gives them (size is set by the driver); they live during the call. */
+    void (*answer)(void *arg, size_t index, const tn_batch *rows);
+    /* Its rows cannot be read any further, and error says why: it ran all the same, and answer()
+     * follows when it has ended well. */
+    void (*unreadable)(void *arg, size_t index, tn_status status);
+    /* It failed: error is filled, status is what that gave, or TN_DRIVER_STALE as of execute().
+     * Told in order. Those behind it that were not run are not told of. */
+    void (*fail)(void *arg, size_t index, tn_status status);
+    tn_error *error; /* for these two */
+    /* minor 2 ends here */
+} tn_batch_work;
 
 typedef struct tn_batch_ops {
     size_t size;
-    /* Optional: sends all in one round trip (pipelining). Without the table the host runs them one
-     * after another. After a failure the rest is not run (TN_ABORTED) unless they are independent.
-     */
-    tn_status (*run)(tn_driver_conn *conn, tn_batch_item *items, size_t count, bool independent,
-                     int64_t deadline_ns, tn_error *err);
-    /* minor 0 ends here */
+    /* Optional: all in one round trip (pipelining), in bounded memory whatever their number.
+     * Without it the host runs them one after another by execute() and fetch(). Called in state
+     * TN_CONN_IDLE with TN_BATCH_EACH, else in TN_CONN_IN_TXN; none of the statements is BEGIN,
+     * COMMIT or their kin.
+     *
+     * TN_OK: everything that was sent has been answered, and with TN_BATCH_COMMIT, unless one
+     * failed, the transaction is committed. Unless each is for itself, the first that failed ends
+     * it: those behind it are not run, nothing is committed, and the transaction is as the failure
+     * leaves it. Otherwise the batch as a whole came to an end: the errors of execute(), and those
+     * of commit() where COMMIT was sent or refused. */
+    tn_status (*run)(tn_driver_conn *conn, const tn_batch_work *work, int64_t deadline_ns,
+                     tn_error *err);
+    /* minor 2 ends here */
 } tn_batch_ops;
+
+/* ---- optional tables: their place in the ABI; not yet called by this host -------------------- */
 
 typedef struct tn_driver_bulk tn_driver_bulk;
 
@@ -428,20 +463,38 @@ typedef struct tn_bulk_ops {
 
 typedef struct tn_notification {
     size_t size;
-    tn_str channel; /* valid until the next wait() */
+    tn_str channel; /* both NUL-terminated, and valid until the next operation on the connection */
     tn_str payload;
-    int64_t sender;
+    int64_t sender; /* the server's number of the session that notified */
 } tn_notification;
 
+/*
+ * Optional, all together: LISTEN and NOTIFY. Without the table tn_listen() and tn_notify() are
+ * TN_UNSUPPORTED. A connection that listens is the listener's own, does nothing else and is never
+ * reset. Channels are names of 1 to 63 bytes of UTF-8, their case kept; the host has checked that.
+ */
 typedef struct tn_notify_ops {
     size_t size;
-    /* Optional, all together: LISTEN and NOTIFY. Without the table tn_listen() is TN_UNSUPPORTED.
-     */
-    tn_status (*listen)(tn_driver_conn *conn, tn_str channel, int64_t deadline_ns, tn_error *err);
+    /* Listens to all of them, or to none of them when it fails. TN_UNSUPPORTED (0A000) where
+     * nothing would come: behind a pooler that gives each transaction another session. */
+    tn_status (*listen)(tn_driver_conn *conn, const tn_str *channels, size_t count,
+                        int64_t deadline_ns, tn_error *err);
     tn_status (*unlisten)(tn_driver_conn *conn, tn_str channel, int64_t deadline_ns, tn_error *err);
+    /* The next notification, in the server's order; what has come before the connection was lost is
+     * given before TN_LOST is. A deadline that has passed: what is at hand. After TN_TIMEOUT and
+     * TN_CANCELLED the connection is as good as before, whatever state() says. ret->size is set by
+     * the host. */
     tn_status (*wait)(tn_driver_conn *conn, int64_t deadline_ns, tn_notification *ret,
                       tn_error *err);
-    /* minor 0 ends here */
+    /* Asks for a sign of life without waiting for it: wait() reads it, and the operations above do.
+     * TN_TIMEOUT: it goes out with wait(). Not called again before it was answered. */
+    tn_status (*probe)(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+    /* Has it been answered, as far as wait() has read? No I/O. */
+    bool (*answered)(const tn_driver_conn *conn);
+    /* A statement that notifies: $1 the channel, $2 the payload, both text. Delivered when its
+     * transaction commits. */
+    const char *sql;
+    /* minor 2 ends here */
 } tn_notify_ops;
 
 typedef struct tn_catalog_ops {

@@ -6,7 +6,7 @@
  * anything else: errors only). Whose: DB_LOG_COMPONENTS. A line that nobody reads is not formatted.
  *
  * Components: config, driver, connect, pool, query (each statement), slow (statements beyond
- * DB_SLOW_QUERY), txn, health, shutdown, server (what the server says besides answers).
+ * DB_SLOW_QUERY), txn, health, listen, shutdown, server (what the server says besides answers).
  *
  * Values of arguments are in no line unless DB_LOG_VALUES asks for them, and then only in those of
  * component query. The text of a statement is shown as it was given: values belong into arguments.

@@ -7,8 +7,10 @@
 #ifndef TENON_SITE_H
 #define TENON_SITE_H
 
+#include <tenon/batch.h>
 #include <tenon/db.h>
 #include <tenon/export.h>
+#include <tenon/listen.h>
 #include <tenon/query.h>
 #include <tenon/script.h>
 #include <tenon/stmt.h>
@@ -33,7 +35,9 @@ TN_END_DECLS
 #define tn_exec(...)        (tn_call_site(__FILE__, __LINE__), (tn_exec)(__VA_ARGS__))
 #define tn_exec_with(...)   (tn_call_site(__FILE__, __LINE__), (tn_exec_with)(__VA_ARGS__))
 #define tn_exec_script(...) (tn_call_site(__FILE__, __LINE__), (tn_exec_script)(__VA_ARGS__))
+#define tn_notify(...)      (tn_call_site(__FILE__, __LINE__), (tn_notify)(__VA_ARGS__))
 #define tn_prepare(...)     (tn_call_site(__FILE__, __LINE__), (tn_prepare)(__VA_ARGS__))
+#define tn_batch_run(...)   (tn_call_site(__FILE__, __LINE__), (tn_batch_run)(__VA_ARGS__))
 #endif
 
 #endif

@@ -8,6 +8,7 @@
 #define TENON_TENON_H
 
 #include <tenon/args.h>
+#include <tenon/batch.h>
 #include <tenon/bulk.h>
 #include <tenon/config.h>
 #include <tenon/db.h>
@@ -15,6 +16,7 @@
 #include <tenon/error.h>
 #include <tenon/export.h>
 #include <tenon/health.h>
+#include <tenon/listen.h>
 #include <tenon/log.h>
 #include <tenon/query.h>
 #include <tenon/rows.h>

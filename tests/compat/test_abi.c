@@ -207,16 +207,22 @@ static void layout_of_tn_txn_ops(void **state)
     IS(TN_TXN_ID_SIZE, 48);
 }
 
-static void layout_of_tn_batch_item(void **state)
+static void layout_of_tn_batch_work(void **state)
 {
     (void)state;
-    SIZE(tn_batch_item, 48);
-    AT(tn_batch_item, stmt, 0);
-    AT(tn_batch_item, params, 8);
-    AT(tn_batch_item, n_params, 16);
-    AT(tn_batch_item, cursor, 24);
-    AT(tn_batch_item, status, 32);
-    AT(tn_batch_item, error, 40);
+    SIZE(tn_batch_work, 80);
+    AT(tn_batch_work, size, 0);
+    AT(tn_batch_work, stmts, 8);
+    AT(tn_batch_work, count, 16);
+    AT(tn_batch_work, flags, 24);
+    AT(tn_batch_work, arg, 32);
+    AT(tn_batch_work, bind, 40);
+    AT(tn_batch_work, answer, 48);
+    AT(tn_batch_work, unreadable, 56);
+    AT(tn_batch_work, fail, 64);
+    AT(tn_batch_work, error, 72);
+    IS(TN_BATCH_EACH, 1);
+    IS(TN_BATCH_COMMIT, 2);
 }
 
 static void layout_of_tn_batch_ops(void **state)
@@ -267,11 +273,14 @@ static void layout_of_tn_notification(void **state)
 static void layout_of_tn_notify_ops(void **state)
 {
     (void)state;
-    SIZE(tn_notify_ops, 32);
+    SIZE(tn_notify_ops, 56);
     AT(tn_notify_ops, size, 0);
     AT(tn_notify_ops, listen, 8);
     AT(tn_notify_ops, unlisten, 16);
     AT(tn_notify_ops, wait, 24);
+    AT(tn_notify_ops, probe, 32);
+    AT(tn_notify_ops, answered, 40);
+    AT(tn_notify_ops, sql, 48);
 }
 
 static void layout_of_tn_catalog_ops(void **state)
@@ -594,7 +603,7 @@ int main(void)
         cmocka_unit_test(layout_of_tn_cursor_ops),
         cmocka_unit_test(layout_of_tn_txn_request),
         cmocka_unit_test(layout_of_tn_txn_ops),
-        cmocka_unit_test(layout_of_tn_batch_item),
+        cmocka_unit_test(layout_of_tn_batch_work),
         cmocka_unit_test(layout_of_tn_batch_ops),
         cmocka_unit_test(layout_of_tn_bulk_ops),
         cmocka_unit_test(layout_of_tn_notification),

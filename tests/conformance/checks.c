@@ -327,6 +327,21 @@ void suite_rollback(fixture *f, tn_db *tx)
     suite_check_ok(f, "tn_rollback()", tn_rollback(tx, &err), &err);
 }
 
+tn_batch_t *suite_batch(fixture *f)
+{
+    tn_batch_t *batch = tn_batch_new();
+
+    suite_check(f, batch != NULL, "tn_batch_new()");
+    frame_keep(f, KEPT_BATCH, batch);
+    return batch;
+}
+
+tn_status end_batch_commit(fixture *f, tn_batch_t *batch, tn_db *tx, tn_error *err)
+{
+    frame_forget(f, tx);
+    return tn_batch_commit(batch, tx, NULL, err);
+}
+
 tn_db *suite_acquire(fixture *f, tn_db *client)
 {
     tn_error err = TN_ERROR_INIT;

@@ -18,7 +18,8 @@ typedef enum kept_kind {
     KEPT_STMT,
     KEPT_CLIENT,
     KEPT_CONFIG,
-    KEPT_CANCELLER
+    KEPT_CANCELLER,
+    KEPT_BATCH
 } kept_kind;
 
 typedef struct kept {

@@ -62,7 +62,8 @@ typedef struct suite_group {
 
 extern const suite_group group_connect, group_exec, group_bind, group_types, group_times,
     group_arrays, group_rows, group_scan, group_txn, group_savepoint, group_isolation, group_error,
-    group_cancel, group_health, group_threads, group_stmt, group_script, group_session, group_bulk;
+    group_cancel, group_health, group_threads, group_stmt, group_script, group_session, group_batch,
+    group_schema, group_bulk;
 
 /* ---- running -------------------------------------------------------------------------------- */
 
@@ -190,6 +191,11 @@ tn_status end_client(fixture *f, tn_db *client, tn_error *err);
 tn_stmt *suite_prepare(fixture *f, tn_db *db, const char *text);
 #define prepare(f, db, text) suite_prepare(HERE(f), (db), (text))
 void end_stmt(fixture *f, tn_stmt *stmt);
+
+/* A batch that the frame frees, and tn_batch_commit() on a transaction that the frame would end. */
+tn_batch_t *suite_batch(fixture *f);
+#define new_batch(f) suite_batch(HERE(f))
+tn_status end_batch_commit(fixture *f, tn_batch_t *batch, tn_db *tx, tn_error *err);
 
 /* Memory that the frame frees; a copy of text. Never NULL. */
 void *room(fixture *f, size_t size);

@@ -197,9 +197,37 @@ static int remove_servers(void **state)
     return 0;
 }
 
+/* Nothing would come; telling others goes through it. */
+static void listening_is_refused_with_a_way_out(void **state)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_event event;
+    char url[256];
+
+    (void)state;
+    tn_db *db = open_client("sslmode=disable");
+    assert_null(tn_listen(db, "c", &err));
+    expect_error(err.status, TN_UNSUPPORTED, "0A000");
+    assert_non_null(strstr(err.message, "pooler"));
+    assert_non_null(strstr(err.hint, "server itself"));
+    tn_db *direct = tn_open_url(
+        test_server_url(&server, "app:apppw", "app", "sslmode=disable", url, sizeof(url)), &err);
+    assert_non_null(direct);
+    tn_listener *l = tn_listen(direct, "c", &err);
+    assert_non_null(l);
+    expect_ok(tn_notify(db, "c", "1", &err));
+    expect_ok(tn_listen_next(l, 20000, &event, &err));
+    assert_int_equal(event.kind, TN_EVENT_NOTIFICATION);
+    assert_int_equal(event.payload.len, 1);
+    tn_unlisten(l);
+    expect_ok(tn_db_close(direct, &err));
+    expect_ok(tn_db_close(db, &err));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(listening_is_refused_with_a_way_out),
         cmocka_unit_test(four_clients_share_a_session),
         cmocka_unit_test(without_names_the_same),
         cmocka_unit_test(rows_are_streamed),

@@ -20,7 +20,9 @@ drivers=$libdir/tenon/drivers
 for file in bin/tenon bin/tenon-conformance include/tenon/tenon.h include/tenon/driver.h; do
     if [ -f "$prefix/$file" ]; then pass "has $file"; else flunk "has $file" "$(cd "$prefix" && find . -type f)"; fi
 done
-for file in libtenon.a pkgconfig/tenon.pc cmake/tenon/tenon-config.cmake cmake/tenon/driver.map \
+for file in libtenon.a libtenon-migrate.so libtenon-migrate.a libtenon-testing.so libtenon-testing.a \
+    pkgconfig/tenon.pc pkgconfig/tenon-migrate.pc pkgconfig/tenon-testing.pc \
+    cmake/tenon/tenon-config.cmake cmake/tenon/driver.map \
     tenon/drivers/sqlite.so; do
     if [ -f "$libdir/$file" ]; then pass "has lib/$file"; else flunk "has lib/$file"; fi
 done
@@ -56,6 +58,9 @@ for language in c cxx; do
     works "find_package: $language, static: runs" \
         env TENON_DRIVER_PATH="$drivers" "$scratch/consumer/consumer_${language}_static"
 done
+works "find_package: migrations within a program, shared: runs" "$scratch/consumer/consumer_migrate"
+works "find_package: migrations within a program, static: runs" \
+    env TENON_DRIVER_PATH="$drivers" "$scratch/consumer/consumer_migrate_static"
 refuses "find_package: a driver that is not there is named" 'nosuch' \
     cmake -S "$here/consumer" -B "$scratch/refused" -DCMAKE_PREFIX_PATH="$prefix" \
     -DEXTRA_COMPONENTS=nosuch
@@ -72,10 +77,24 @@ works "pkg-config: C++ builds" \
     g++ -std=c++17 -Wall -Wextra -Werror -o "$scratch/pcxx" "$here/consumer/consumer.cpp" "${flags[@]}"
 works "pkg-config: static builds" gcc -std=c17 -o "$scratch/pcs" "$here/consumer/consumer.c" \
     "${cflags[@]}" "${static[@]/-ltenon/-l:libtenon.a}"
+eval "migrate=($(pkg-config --cflags --libs tenon-migrate))"
+"$prefix/bin/tenon" migrate embed --dir "$here/consumer/migrations" -o "$scratch/embedded.c"
+works "pkg-config: migrations within a program build" gcc -std=c17 -Wall -Wextra -Werror \
+    -o "$scratch/pcm" "$here/consumer/migrating.c" "$scratch/embedded.c" "${migrate[@]}"
+works "pkg-config: migrations within a program run" env LD_LIBRARY_PATH="$libdir" "$scratch/pcm"
 works "pkg-config: C runs" env LD_LIBRARY_PATH="$libdir" "$scratch/pc"
 works "pkg-config: C++ runs" env LD_LIBRARY_PATH="$libdir" "$scratch/pcxx"
 works "pkg-config: static runs" env TENON_DRIVER_PATH="$drivers" "$scratch/pcs"
 empty "pkg-config: static needs no libtenon.so" "$(readelf -dW "$scratch/pcs" | grep 'NEEDED.*tenon')"
+
+# The library for tests
+eval "flags=($(pkg-config --cflags --libs tenon-testing))"
+works "pkg-config: a test of somebody's own builds" \
+    gcc -std=c17 -Wall -Wextra -Werror -o "$scratch/pct" "$here/consumer/test_consumer.c" "${flags[@]}"
+works "pkg-config: it runs" env LD_LIBRARY_PATH="$libdir" "$scratch/pct"
+works "find_package: it runs, shared" "$scratch/consumer/test_consumer_testing"
+works "find_package: it runs, static" \
+    env TENON_DRIVER_PATH="$drivers" "$scratch/consumer/test_consumer_testing_static"
 
 # Somebody's own driver
 cp -r "$root/drivers/template" "$scratch/template"

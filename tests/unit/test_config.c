@@ -192,7 +192,7 @@ static void test_components_have_names(void **state)
     setenv("DB_LOG_COMPONENTS", "all,-pol", 1);
     check_load_fails(
         "DB_LOG_COMPONENTS: \"all,-pol\" has a name that is none of all, config, driver, connect, "
-        "pool, query, slow, txn, health, shutdown, server (environment)");
+        "pool, query, slow, txn, health, listen, shutdown, server (environment)");
     setenv("DB_LOG_COMPONENTS", "all, -pool", 1);
     tn_config_free(load());
 }

@@ -6,8 +6,13 @@ include(CMakePackageConfigHelpers)
 set(TENON_CMAKE_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/tenon)
 set(package_templates ${PROJECT_SOURCE_DIR}/tools/cmake/package)
 
-install(TARGETS tenon tenon_static tenon_kit EXPORT tenon-targets
+install(TARGETS tenon tenon_static tenon_migrate tenon_migrate_static tenon_kit EXPORT tenon-targets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
+  INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# For tests: nothing that a program needs when it runs.
+install(TARGETS tenon_testing tenon_testing_static EXPORT tenon-targets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/tenon
@@ -19,13 +24,13 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/core/base ${PROJECT_SOURCE_DIR}/drivers/
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
 
-# find_package(tenon COMPONENTS postgresql sqlite)
+# find_package(tenon COMPONENTS postgresql sqlite testing)
 install(EXPORT tenon-targets NAMESPACE tenon:: FILE tenon-targets.cmake
   DESTINATION ${TENON_CMAKE_INSTALL_DIR} COMPONENT development)
 configure_package_config_file(${package_templates}/tenon-config.cmake.in
   ${PROJECT_BINARY_DIR}/package/tenon-config.cmake
   INSTALL_DESTINATION ${TENON_CMAKE_INSTALL_DIR}
-  PATH_VARS TENON_DRIVER_INSTALL_DIR
+  PATH_VARS TENON_DRIVER_INSTALL_DIR CMAKE_INSTALL_BINDIR
   NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 # Below 1.0 a minor version may change the API.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/tenon-config-version.cmake
@@ -34,15 +39,21 @@ install(FILES
   ${PROJECT_BINARY_DIR}/package/tenon-config.cmake
   ${PROJECT_BINARY_DIR}/package/tenon-config-version.cmake
   ${package_templates}/TenonDriver.cmake
+  ${package_templates}/TenonMigrate.cmake
   ${PROJECT_SOURCE_DIR}/drivers/driver.map
   DESTINATION ${TENON_CMAKE_INSTALL_DIR} COMPONENT development)
 
-# pkg-config --cflags --libs [--static] tenon
+# pkg-config --cflags --libs [--static] tenon, tenon-migrate, tenon-testing
 file(RELATIVE_PATH TENON_PC_PREFIX
   /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x)
 string(REGEX REPLACE "/$" "" TENON_PC_PREFIX "${TENON_PC_PREFIX}")
-configure_file(${package_templates}/tenon.pc.in ${PROJECT_BINARY_DIR}/package/tenon.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/package/tenon.pc
+set(package_files)
+foreach(library tenon tenon-migrate tenon-testing)
+  configure_file(${package_templates}/${library}.pc.in
+    ${PROJECT_BINARY_DIR}/package/${library}.pc @ONLY)
+  list(APPEND package_files ${PROJECT_BINARY_DIR}/package/${library}.pc)
+endforeach()
+install(FILES ${package_files}
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
 if(TENON_TOOLS)

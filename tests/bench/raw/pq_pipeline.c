@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipelines by hand. What is sent before reading is bounded (BENCH_BATCH statements), so neither
- * side's socket buffer is full while the other one only writes.
+ * Pipelines by hand. What is sent before reading is bounded (two groups of BENCH_GROUP statements),
+ * so neither side's socket buffer is full while the other one only writes.
  */
 #include "raw/pq.h"
 
@@ -38,28 +38,43 @@ static void read_sync(PGconn *conn)
     PQclear(pq_check(conn, PQgetResult(conn), PGRES_PIPELINE_SYNC, "sync"));
 }
 
+static void send_inserts(PGconn *conn, int64_t first, int64_t n)
+{
+    struct pq_insert in;
+    for (int64_t i = 0; i < n; i++) {
+        pq_insert_row(first + i, &in);
+        send_prepared(conn, "insert", 5, in.values, in.lengths);
+    }
+    sync_pipeline(conn);
+}
+
+static void read_inserts(PGconn *conn, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        PQclear(next_result(conn, PGRES_COMMAND_OK, "insert"));
+    read_sync(conn);
+}
+
+/* While the server works on one group the next one is made: two are under way. */
 void pq_w2b(struct bench_run *run)
 {
     PGconn *conn = pq_open(run);
-    struct pq_insert in;
+    int64_t behind = 0;
 
     pq_command(conn, "truncate bench_inserts");
     pq_prepare_insert(conn);
     bench_start(run);
     pq_command(conn, "begin");
     enter(conn);
-    for (int64_t done = 0; done < run->operations; done += BENCH_BATCH) {
+    for (int64_t done = 0; done < run->operations; done += BENCH_GROUP) {
         int64_t n = run->operations - done;
-        n = n < BENCH_BATCH ? n : BENCH_BATCH;
-        for (int64_t i = 0; i < n; i++) {
-            pq_insert_row(done + i, &in);
-            send_prepared(conn, "insert", 5, in.values, in.lengths);
-        }
-        sync_pipeline(conn);
-        for (int64_t i = 0; i < n; i++)
-            PQclear(next_result(conn, PGRES_COMMAND_OK, "insert"));
-        read_sync(conn);
+        n = n < BENCH_GROUP ? n : BENCH_GROUP;
+        send_inserts(conn, done, n);
+        if (behind > 0)
+            read_inserts(conn, behind);
+        behind = n;
     }
+    read_inserts(conn, behind);
     PQexitPipelineMode(conn);
     pq_command(conn, "commit");
     bench_stop(run);

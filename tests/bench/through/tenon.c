@@ -132,5 +132,8 @@ const struct bench_case bench_cases[] = {
 #ifdef TENON_BULK_H
     {"w3", tenon_w3},
 #endif
+#ifdef TENON_BENCH_TESTING
+    {"w9c", tenon_w9c},
+#endif
     {"start", start},    {"first", tenon_first}, {NULL, NULL},
 };

@@ -52,6 +52,7 @@ void tenon_w7p(struct bench_run *run);
 void tenon_w8o(struct bench_run *run);
 void tenon_w8p(struct bench_run *run);
 void tenon_w9(struct bench_run *run);
+void tenon_w9c(struct bench_run *run);
 void tenon_first(struct bench_run *run);
 
 #endif

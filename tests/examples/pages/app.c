@@ -48,6 +48,22 @@ static tn_status check_health(tn_db *db, tn_error *err)
     return TN_OK;
 }
 
+/* Does nothing where `tenon migrate deploy` was there before. */
+static tn_status migrate(tn_db *db, tn_error *err)
+{
+    int64_t count;
+    char *newest = NULL;
+    tn_status status = schema_create(db, err);
+
+    if (status == TN_OK)
+        status = tn_get(db, "select count(*), max(version) from _tenon_migrations", NULL,
+                        tn_into(&count, &newest), err);
+    if (status == TN_OK)
+        printf("schema      %d migrations, at %s\n", (int)count, newest);
+    free(newest);
+    return status;
+}
+
 /* What an earlier run left in a database that keeps it. */
 static tn_status remove_leftovers(tn_db *db, tn_error *err)
 {
@@ -134,8 +150,8 @@ static tn_status show_page(tn_db *db, tn_error *err)
 static tn_status run(tn_error *err)
 {
     static tn_status (*const steps[])(tn_db *, tn_error *) = {
-        check_health, schema_create,      remove_leftovers, register_one,
-        register_two, import_and_publish, list_pages,       show_page,
+        check_health,       migrate,    remove_leftovers, register_one, register_two,
+        import_and_publish, list_pages, show_page,
     };
     tn_db *db = tn_client(err);
     tn_status status = db ? TN_OK : TN_FAILED;

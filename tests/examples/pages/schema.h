@@ -5,7 +5,8 @@
 
 #include <tenon/tenon.h>
 
-/* Creates what is missing. One text, taken as it is by every database. */
+/* Applies the migrations that are pending, on a client. However many copies of the program start at
+ * once, each is applied once. */
 tn_status schema_create(tn_db *db, tn_error *err);
 
 #endif

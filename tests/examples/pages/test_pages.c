@@ -5,7 +5,7 @@
  *
  * Each case works in a transaction that is rolled back when it ends: none sees what another did,
  * and the store's own transactions become savepoints in it. The last one is about a connection that
- * breaks, which only a client of its own can have.
+ * breaks, and has a database of its own. Both come from <tenon/testing.h>.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include <tenon/fault.h>
+#include <tenon/testing.h>
 
 #include "schema.h"
 #include "scratch.h"
@@ -35,24 +36,6 @@ static const struct registration grace = {"grace@example.com", "Grace", "bugs", 
             fail_msg("%s did not succeed", #call); \
         }                                          \
     } while (0)
-
-static int begin(void **state)
-{
-    tn_error err = TN_ERROR_INIT;
-    tn_db *tx = NULL;
-    tn_db *db = tn_client(&err);
-    if (!db || tn_begin(db, NULL, &tx, &err) != TN_OK) {
-        tn_error_print(stderr, &err);
-        return -1;
-    }
-    *state = tx;
-    return 0;
-}
-
-static int undo(void **state)
-{
-    return tn_rollback(*state, NULL) == TN_OK ? 0 : -1;
-}
 
 static int64_t count(tn_db *db, const char *sql)
 {
@@ -210,28 +193,40 @@ static void removing_a_user_removes_what_is_theirs(void **state)
     assert_int_equal(count(db, "select count(*) from pages"), 0);
 }
 
-/* A client on the same database by way of the driver that lets things go wrong. */
-static tn_db *open_faulty(tn_fault **ret_fault)
+static tn_status make_schema(tn_db *db, void *arg, tn_error *err)
 {
-    const char *url = getenv("DATABASE_URL");
+    (void)arg;
+    return schema_create(db, err);
+}
+
+/* A database of this case's own, by way of the driver that lets things go wrong. */
+static tn_template *make_faulty(tn_fault **ret_fault)
+{
+    const char *url = getenv("TENON_TEST_URL");
+    tn_testing_options options = TN_TESTING_OPTIONS_INIT;
     tn_error err = TN_ERROR_INIT;
     char scheme[32], faulty[1024];
+
+    url = url ? url : "sqlite::memory:";
     snprintf(scheme, sizeof(scheme), "%.*s", (int)strcspn(url, ":"), url);
     snprintf(faulty, sizeof(faulty), "fault+%s", url);
     assert_ok(tn_fault_wrap(scheme, ret_fault, &err), &err);
-    tn_db *db = tn_open_url(faulty, &err);
+    options.url = faulty;
+    options.setup = make_schema;
+    options.ahead = 0; /* one is all that is needed */
+    tn_template *t = tn_testing_template(&options, &err);
     assert_ok(err.status, &err);
-    return db;
+    return t;
 }
 
 static void a_connection_that_breaks_leaves_no_half_registration(void **state)
 {
     tn_error err = TN_ERROR_INIT;
     tn_fault *fault;
-    bool removed;
     (void)state;
-    tn_db *db = open_faulty(&fault);
-    assert_ok(schema_create(db, &err), &err);
+    tn_template *t = make_faulty(&fault);
+    tn_db *db = tn_testing_fresh(t, &err);
+    assert_ok(err.status, &err);
 
     tn_fault_rule rule = TN_FAULT_RULE_INIT;
     rule.at = TN_FAULT_AT_EXECUTE;
@@ -243,35 +238,21 @@ static void a_connection_that_breaks_leaves_no_half_registration(void **state)
     assert_int_equal(count(db, "select count(*) from users"), 0);
     /* The pool has another connection: trying again is enough. */
     assert_ok(store_register(db, &ada, 1, &err), &err);
-
-    assert_ok(store_remove_user(db, ada.email, &removed, &err), &err);
-    assert_ok(tn_db_close(db, &err), &err);
+    assert_ok(tn_testing_end(db, &err), &err);
+    assert_ok(tn_testing_free(t, &err), &err);
 }
 
-static int create_schema(void **state)
+/* The schema once; what makes it is said by nothing but this program, so that it is its own. */
+static int make_template(void **state)
 {
-    tn_error err = TN_ERROR_INIT;
-    tn_db *db = tn_client(&err);
-    (void)state;
-    if (!db || schema_create(db, &err) != TN_OK) {
-        tn_error_print(stderr, &err);
-        return -1;
-    }
-    return 0;
+    tn_testing_options options = TN_TESTING_OPTIONS_INIT;
+
+    options.setup = make_schema;
+    return tn_testing_group(state, &options);
 }
 
-static int shut_down(void **state)
-{
-    tn_error err = TN_ERROR_INIT;
-    (void)state;
-    if (tn_client_shutdown(5000, &err) != TN_OK) {
-        tn_error_print(stderr, &err);
-        return -1;
-    }
-    return 0;
-}
-
-#define case_of(test) cmocka_unit_test_setup_teardown(test, begin, undo)
+#define case_of(test) \
+    cmocka_unit_test_setup_teardown(test, tn_testing_setup_rollback, tn_testing_teardown)
 
 int main(int argc, char **argv)
 {
@@ -287,9 +268,11 @@ int main(int argc, char **argv)
     };
     int failed;
 
-    if (argc > 1 && strcmp(argv[1], "--postgresql") == 0)
-        scratch_schema_open();
-    failed = cmocka_run_group_tests_name("pages", tests, create_schema, shut_down);
+    if (argc > 1 && strcmp(argv[1], "--postgresql") == 0) {
+        scratch_schema_open(); /* for the program */
+        setenv("TENON_TEST_URL", getenv("TENON_TEST_POSTGRES_URL"), 1);
+    }
+    failed = cmocka_run_group_tests_name("pages", tests, make_template, tn_testing_group_end);
     if (argc > 2)
         failed += scratch_run(argv[2]);
     return scratch_schema_close() && failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -54,7 +54,7 @@ ln -s evil.so "$dir/alias.so"
 exits "a link within the directory is followed" 0 "$TENON" drivers inspect "$dir/alias.so"
 rm -rf "$dir" && mkdir "$dir" && chmod 755 "$dir"
 
-put abi-major; refused "another ABI major" 'driver ABI 2\.1, this library has 1\.'
+put abi-major; refused "another ABI major" 'driver ABI 2\.2, this library has 1\.'
 put host-minor; refused "a newer host wanted" 'needs driver ABI 1\.99 or later'
 put size-small; refused "a size that is too small" 'its description has 16 bytes, expected'
 put size-large; refused "a size that is too large" 'its description has [0-9]+ bytes, expected'

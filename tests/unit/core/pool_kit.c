@@ -24,9 +24,9 @@ uint32_t kit_slots(const tn_db *client, tn__slot slot)
 {
     tn__pool *pool = tn__pool_of(client);
 
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     uint32_t n = pool->n[slot];
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     return n;
 }
 
@@ -34,9 +34,9 @@ uint32_t kit_failures(const tn_db *client)
 {
     tn__pool *pool = tn__pool_of(client);
 
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     uint32_t n = pool->gate.failures;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     return n;
 }
 
@@ -44,9 +44,9 @@ uint64_t kit_destroyed(const tn_db *client, tn__why why)
 {
     tn__pool *pool = tn__pool_of(client);
 
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     uint64_t n = pool->destroyed[why];
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     return n;
 }
 
@@ -56,15 +56,15 @@ void kit_look(tn_db *client)
     tn__pool *pool = tn__pool_of(client);
     int64_t now = tn__now_ns(), due = 0;
 
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     tn__upkeep_by(pool, now);
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     while (due <= now) {
         const struct timespec pause = {.tv_nsec = 200000};
         nanosleep(&pause, NULL);
-        pthread_mutex_lock(&pool->lock);
+        tn__pool_lock(pool);
         due = pool->upkeep_due_ns;
-        pthread_mutex_unlock(&pool->lock);
+        tn__pool_unlock(pool);
     }
 }
 
@@ -110,6 +110,13 @@ void kit_join(borrower *b)
 {
     tn_release(kit_join_and_keep(b));
     b->session = NULL;
+}
+
+void kit_exec(tn_db *db)
+{
+    tn_error err = TN_ERROR_INIT;
+
+    assert_ok(tn_exec(db, "a", NULL, NULL, &err), err);
 }
 
 tn_db *kit_acquire(tn_db *client)

@@ -50,6 +50,8 @@ tn_db *kit_join_and_keep(borrower *b);
 
 /* The same on this thread; must go well. */
 tn_db *kit_acquire(tn_db *client);
+/* A statement, after which the connection is made as new: one that nothing was said on is not. */
+void kit_exec(tn_db *db);
 
 /* Has upkeep look, and returns when it has begun to sleep again. */
 void kit_look(tn_db *client);

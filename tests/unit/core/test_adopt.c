@@ -405,6 +405,12 @@ static void operations_that_belong_together_come_together(void **state)
     setup(NULL);
     good.module.notify = &notify;
     refused("notify needs");
+    /* As it was in ABI 1.1, when listen() took one channel and nobody called it. */
+    tn_notify_ops old = {.size = offsetof(tn_notify_ops, probe)};
+    memset((char *)&old + sizeof(old.size), 1, old.size - sizeof(old.size));
+    setup(NULL);
+    good.module.notify = &old;
+    refused("notify needs");
     setup(NULL);
     good.module.catalog = &catalog; /* each of its operations is optional by itself */
     tn__driver driver = adopted();

@@ -184,6 +184,51 @@ static size_t count_prepared(tn_db *db)
     return before;
 }
 
+static size_t count_batch(tn_db *db, tn_batch_mode mode)
+{
+    tn_batch_options options = TN_BATCH_OPTIONS_INIT;
+    tn_batch_t *batch = tn_batch_new();
+    tn_error err = TN_ERROR_INIT;
+    size_t before = 0;
+    int64_t n = 0;
+    tn_str text;
+
+    options.mode = mode;
+    for (int round = 0; round < 4; round++) {
+        if (round == 2)
+            before = allocations;
+        tn_batch_reset(batch);
+        for (int i = 0; i < 100; i++) {
+            tn_batch_add(batch, "write", tn_args(i, 2, "text", 1.5, uuid), NULL);
+            tn_batch_add(batch, "one", tn_args(i), tn_targets(&n, &text));
+            tn_batch_add(batch, "one", tn_args(i), NULL);
+        }
+        assert_ok(tn_batch_run(batch, db, &options, &err), err);
+        assert_int_equal(n, 7);
+        for (size_t i = 2; i < 300; i += 3) {
+            tn_rows *rows = tn_batch_rows(batch, i);
+            assert_true(tn_next(rows));
+            assert_ok(tn_close(rows, &err), err);
+        }
+    }
+    before = allocations - before;
+    tn_batch_free(batch);
+    return before;
+}
+
+/* Those with a transaction of their own make its handle: one a run. */
+static void a_batch_allocates_nothing_per_statement(void **state)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_db *tx;
+
+    assert_int_equal(count_batch(*state, TN_BATCH_INDEPENDENT), 0);
+    assert_int_equal(count_batch(*state, TN_BATCH_ATOMIC), 2);
+    assert_ok(tn_begin(*state, NULL, &tx, &err), err);
+    assert_int_equal(count_batch(tx, TN_BATCH_ATOMIC), 0);
+    assert_ok(tn_commit(tx, &err), err);
+}
+
 static void a_client_allocates_nothing_per_cached_call(void **state)
 {
     assert_int_equal(count_exec(*state), 0);
@@ -225,6 +270,7 @@ int main(void)
         cmocka_unit_test(a_client_allocates_nothing_per_cached_call),
         cmocka_unit_test(a_session_allocates_nothing_per_cached_call),
         cmocka_unit_test(a_transaction_allocates_nothing_per_cached_call),
+        cmocka_unit_test(a_batch_allocates_nothing_per_statement),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -13,12 +13,12 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <errno.h>
 #include <pthread.h>
-#include <time.h>
 
 #include <tenon/site.h>
 
+#include "base/clock.h"
+#include "pool/queue.h"
 #include "support/mock_client.h"
 
 enum { THREADS = 32, PAUSES_MAX = 16 };
@@ -29,24 +29,18 @@ static unsigned n_pauses;
 
 static pthread_t first_thread;
 
-int __real_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
-                                  const struct timespec *until);
-int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
-                                  const struct timespec *until);
+bool __real_tn__waiter_sleep(tn__waiter *waiter, int64_t deadline_ns);
+bool __wrap_tn__waiter_sleep(tn__waiter *waiter, int64_t deadline_ns);
 
-int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
-                                  const struct timespec *until)
+/* Pauses of the thread that opens are over at once; who would wake it comes too late. */
+bool __wrap_tn__waiter_sleep(tn__waiter *waiter, int64_t deadline_ns)
 {
-    struct timespec now;
-
-    if (!pthread_equal(pthread_self(), first_thread))
-        return __real_pthread_cond_timedwait(cond, lock, until);
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!pthread_equal(pthread_self(), first_thread) || deadline_ns == TN_NO_DEADLINE)
+        return __real_tn__waiter_sleep(waiter, deadline_ns);
     if (n_pauses < PAUSES_MAX)
-        pauses_ms[n_pauses] = (int64_t)(until->tv_sec - now.tv_sec) * 1000 +
-                              (until->tv_nsec - now.tv_nsec) / 1000000;
+        pauses_ms[n_pauses] = (deadline_ns - tn__now_ns()) / TN__NS_PER_MS;
     n_pauses++;
-    return ETIMEDOUT;
+    return __real_tn__waiter_sleep(waiter, 0);
 }
 
 static int group_setup(void **state)

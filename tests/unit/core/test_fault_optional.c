@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/fault around a driver that has what is optional: identify and outcome, batch, bulk, notify,
+ * core/fault around a driver that has what is optional: identify and outcome, bulk, notify,
  * catalog. They are passed on with the inner driver's own handles, and not on a lost connection.
  */
 #include <setjmp.h>
@@ -23,7 +23,7 @@ static const tn_module *wrapper;
 /* ---- the mock driver with more tables -------------------------------------------------------- */
 
 static struct {
-    unsigned commits, rows, abandoned, listening;
+    unsigned commits, rows, abandoned, listening, probes;
     tn_str asked; /* what outcome() was asked about */
 } seen;
 
@@ -61,20 +61,14 @@ static tn_status outcome(tn_driver_conn *conn, tn_str id, int64_t deadline_ns,
     return TN_OK;
 }
 
-static tn_status run_batch(tn_driver_conn *conn, tn_batch_item *items, size_t count,
-                           bool independent, int64_t deadline_ns, tn_error *err)
+static tn_status run_batch(tn_driver_conn *conn, const tn_batch_work *work, int64_t deadline_ns,
+                           tn_error *err)
 {
-    const tn_cursor_ops *ops = mock_module(m)->cursor;
-
     (void)conn;
-    (void)independent;
-    for (size_t i = 0; i < count; i++) {
-        items[i].status = ops->execute(items[i].stmt, items[i].params, items[i].n_params, 0,
-                                       deadline_ns, &items[i].cursor, err);
-        if (items[i].status != TN_OK)
-            return items[i].status;
-        items[i].status = ops->detach(items[i].cursor, 1 << 20, deadline_ns, err);
-    }
+    (void)work;
+    (void)deadline_ns;
+    (void)err;
+    fail_msg("a batch went past the rules");
     return TN_OK;
 }
 
@@ -135,13 +129,14 @@ static void abandon_bulk(tn_driver_bulk *bulk, int64_t deadline_ns)
     seen.abandoned++;
 }
 
-static tn_status listen_to(tn_driver_conn *conn, tn_str channel, int64_t deadline_ns, tn_error *err)
+static tn_status listen_to(tn_driver_conn *conn, const tn_str *channels, size_t count,
+                           int64_t deadline_ns, tn_error *err)
 {
     (void)conn;
-    (void)channel;
+    (void)channels;
     (void)deadline_ns;
     (void)err;
-    seen.listening++;
+    seen.listening += count;
     return TN_OK;
 }
 
@@ -163,6 +158,21 @@ static tn_status wait_for(tn_driver_conn *conn, int64_t deadline_ns, tn_notifica
     (void)err;
     ret->channel = TN__STR("c");
     return TN_OK;
+}
+
+static tn_status probe(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    (void)conn;
+    (void)deadline_ns;
+    (void)err;
+    seen.probes++;
+    return TN_OK;
+}
+
+static bool answered(const tn_driver_conn *conn)
+{
+    (void)conn;
+    return seen.probes != 1;
 }
 
 static tn_driver_stmt *catalog_stmt;
@@ -191,8 +201,13 @@ static const tn_bulk_ops bulk_ops = {.size = sizeof(bulk_ops),
                                      .write = write_bulk,
                                      .finish = finish_bulk,
                                      .abandon = abandon_bulk};
-static const tn_notify_ops notify_ops = {
-    .size = sizeof(notify_ops), .listen = listen_to, .unlisten = unlisten, .wait = wait_for};
+static const tn_notify_ops notify_ops = {.size = sizeof(notify_ops),
+                                         .listen = listen_to,
+                                         .unlisten = unlisten,
+                                         .wait = wait_for,
+                                         .probe = probe,
+                                         .answered = answered,
+                                         .sql = "tell $1 $2"};
 static const tn_catalog_ops catalog_ops = {
     .size = sizeof(catalog_ops), .describe = catalog_describe, .tables = catalog_tables};
 
@@ -335,25 +350,11 @@ static int64_t sum(tn_driver_cursor *cursor)
     return total;
 }
 
-static void a_batch_has_answers_of_its_own(void **state)
+/* The host runs the statements one by one, so that rules hit each. */
+static void batches_do_not_go_past_the_rules(void **state)
 {
-    tn_batch_item items[2] = {{0}};
-
     (void)state;
-    for (size_t i = 0; i < 2; i++)
-        assert_ok(wrapper->stmt->prepare(conn, i ? TN__STR("returning") : TN__STR("rows"),
-                                         TN_NO_DEADLINE, &items[i].stmt, &err),
-                  err);
-    assert_ok(wrapper->batch->run(conn, items, 2, false, TN_NO_DEADLINE, &err), err);
-    for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(items[i].status, TN_OK);
-        assert_int_equal(sum(items[i].cursor), 6);
-        wrapper->cursor->close(items[i].cursor);
-    }
-    lose();
-    assert_status(wrapper->batch->run(conn, items, 2, false, TN_NO_DEADLINE, &err), TN_LOST);
-    for (size_t i = 0; i < 2; i++)
-        wrapper->stmt->close(items[i].stmt);
+    assert_null(wrapper->batch);
 }
 
 static tn_driver_bulk *open_one(tn_driver_stmt *insert, tn_status expected)
@@ -398,16 +399,23 @@ static void bulk_goes_through(void **state)
 static void notifications_go_through(void **state)
 {
     tn_notification got = {.size = sizeof(got)};
+    const tn_str channels[] = {TN__STR("b"), TN__STR("c")};
 
     (void)state;
-    assert_ok(wrapper->notify->listen(conn, TN__STR("c"), TN_NO_DEADLINE, &err), err);
-    assert_int_equal(seen.listening, 1);
+    assert_string_equal(wrapper->notify->sql, "tell $1 $2");
+    assert_ok(wrapper->notify->listen(conn, channels, 2, TN_NO_DEADLINE, &err), err);
+    assert_int_equal(seen.listening, 2);
+    assert_true(wrapper->notify->answered(conn));
+    assert_ok(wrapper->notify->probe(conn, TN_NO_DEADLINE, &err), err);
+    assert_int_equal(seen.probes, 1);
+    assert_false(wrapper->notify->answered(conn));
     assert_ok(wrapper->notify->wait(conn, TN_NO_DEADLINE, &got, &err), err);
     assert_true(tn_str_equal(got.channel, TN__STR("c")));
     assert_ok(wrapper->notify->unlisten(conn, TN__STR("c"), TN_NO_DEADLINE, &err), err);
-    assert_int_equal(seen.listening, 0);
+    assert_int_equal(seen.listening, 1);
     lose();
-    assert_status(wrapper->notify->listen(conn, TN__STR("c"), TN_NO_DEADLINE, &err), TN_LOST);
+    assert_status(wrapper->notify->listen(conn, channels, 2, TN_NO_DEADLINE, &err), TN_LOST);
+    assert_status(wrapper->notify->probe(conn, TN_NO_DEADLINE, &err), TN_LOST);
     assert_status(wrapper->notify->unlisten(conn, TN__STR("c"), TN_NO_DEADLINE, &err), TN_LOST);
     assert_status(wrapper->notify->wait(conn, TN_NO_DEADLINE, &got, &err), TN_LOST);
 }
@@ -455,7 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(only_a_commit_that_was_sent_has_a_name),
         CASE(the_outcome_is_asked_of_the_inner_driver),
-        CASE(a_batch_has_answers_of_its_own),
+        CASE(batches_do_not_go_past_the_rules),
         CASE(bulk_goes_through),
         CASE(notifications_go_through),
         CASE(the_catalog_goes_through),

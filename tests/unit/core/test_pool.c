@@ -245,6 +245,7 @@ static void a_broken_connections_slot_goes_to_the_next_in_line(void **state)
     tn_db *session = acquire();
     for (int i = 0; i < 4; i++)
         good &= start_waiter(&waiters[i], &queue, i);
+    assert_status(tn_exec(session, "a", NULL, NULL, NULL), TN_OK);
     mock_fail(m, (mock_fault){.op = MOCK_RESET, .status = TN_LOST, .sqlstate = "08006"});
     tn_release(session);
     for (int i = 0; i < 4; i++)
@@ -487,10 +488,11 @@ static tn__pool *pool(void)
 /* The idle one was made, or used, so much earlier. */
 static void age_idle(int64_t made_s, int64_t used_s)
 {
-    pthread_mutex_lock(&pool()->lock);
+    tn__pool_lock(pool());
     pool()->lists[TN__SLOT_IDLE]->created_ns -= made_s * TN__NS_PER_S;
+    pool()->lists[TN__SLOT_IDLE]->end_ns -= made_s * TN__NS_PER_S;
     pool()->lists[TN__SLOT_IDLE]->idle_since_ns -= used_s * TN__NS_PER_S;
-    pthread_mutex_unlock(&pool()->lock);
+    tn__pool_unlock(pool());
 }
 
 static void one_that_lay_idle_is_asked_first(void **state)
@@ -555,9 +557,9 @@ static bool await_total(uint32_t n)
     const struct timespec pause = {.tv_nsec = 200000};
 
     for (int i = 0; i < AWAIT_MS * 5; i++) {
-        pthread_mutex_lock(&pool()->lock);
+        tn__pool_lock(pool());
         tn__upkeep_by(pool(), 0);
-        pthread_mutex_unlock(&pool()->lock);
+        tn__pool_unlock(pool());
         if (stats().total == n)
             return true;
         nanosleep(&pause, NULL);
@@ -567,10 +569,10 @@ static bool await_total(uint32_t n)
 
 static void make_all_idle_since(int64_t seconds)
 {
-    pthread_mutex_lock(&pool()->lock);
+    tn__pool_lock(pool());
     for (tn__conn *conn = pool()->lists[TN__SLOT_IDLE]; conn; conn = conn->next)
         conn->idle_since_ns -= seconds * TN__NS_PER_S;
-    pthread_mutex_unlock(&pool()->lock);
+    tn__pool_unlock(pool());
 }
 
 static void idle_ones_are_closed_down_to_the_minimum(void **state)

@@ -282,7 +282,7 @@ static void without_threads_the_cause_is_told(void **state)
     assert_contains(err.message, "no thread");
     tn_release(held);
     mock_fail(m, (mock_fault){.op = MOCK_RESET, .status = TN_FAILED});
-    tn_release(kit_acquire(client));
+    kit_exec(client);
     assert_status(tn_acquire(client, &session, &err), TN_RESOURCE);
     /* When there are threads again, there are connections again. */
     atomic_store(&threads_left, UINT32_MAX);
@@ -328,11 +328,16 @@ static void borrowing_allocates_nothing(void **state)
         pthread_join(threads[i], NULL);
     assert_int_equal(atomic_load(&allocations) - before, 0);
     assert_int_equal(atomic_load(&refused), 0);
-    /* A session is a handle of its own: one, and nothing more. */
+    /* A session is a handle of its own, which stays with the connection, but where a tool looks
+     * for the use of freed memory. */
     before = atomic_load(&allocations);
     for (int i = 0; i < 10; i++)
         tn_release(kit_acquire(client));
+#ifdef __SANITIZE_ADDRESS__
     assert_int_equal(atomic_load(&allocations) - before, 10);
+#else
+    assert_int_equal(atomic_load(&allocations) - before, 1);
+#endif
     mock_close(m, client);
 }
 

@@ -54,7 +54,7 @@ static void open_empty(const char *settings)
 {
     client = mock_open(m, settings);
     mock_fail(m, (mock_fault){.op = MOCK_RESET, .status = TN_FAILED});
-    tn_release(kit_acquire(client));
+    kit_exec(client);
     assert_int_equal(kit_stats(client).total, 0);
     mock_clear(m);
 }
@@ -132,7 +132,7 @@ static void what_comes_late_goes_to_the_pool(void **state)
         assert_int_equal(kit_stats(client).total, 1);
         tn__pool_of(client)->provider.pool_timeout_ms = 20000;
         mock_fail(m, (mock_fault){.op = MOCK_RESET, .status = TN_FAILED});
-        tn_release(kit_acquire(client));
+        kit_exec(client);
         tn__pool_of(client)->provider.pool_timeout_ms = 20;
         assert_int_equal(kit_stats(client).total, 0);
     }
@@ -250,10 +250,10 @@ static void one_attempt_tests_the_water(void **state)
 
     (void)state;
     open_empty("max_connections=8 pool_timeout=20000");
-    pthread_mutex_lock(&pool()->lock);
+    tn__pool_lock(pool());
     pool()->gate = (tn__gate){
         .failures = 3, .failed_ns = tn__now_ns(), .retry_at_ns = tn__now_ns() + 60 * TN__NS_PER_S};
-    pthread_mutex_unlock(&pool()->lock);
+    tn__pool_unlock(pool());
     mock_fail(m, (mock_fault){.op = MOCK_OPEN, .times = 2, .wait = true});
     for (int i = 0; i < BORROWERS; i++)
         kit_use(&borrowers[i], client);
@@ -281,9 +281,9 @@ static void nobody_waits_and_nothing_is_tried(void **state)
     mock_fail(m, refused);
     assert_true(tn_acquire(client, &session, &err) != TN_OK);
     await_that(kit_failures(client) >= 1);
-    pthread_mutex_lock(&pool()->lock);
+    tn__pool_lock(pool());
     bool wanted = tn__demand_due(pool()) != TN_NO_DEADLINE;
-    pthread_mutex_unlock(&pool()->lock);
+    tn__pool_unlock(pool());
     assert_false(wanted);
     mock_reset(m);
     pool()->provider.pool_timeout_ms = 20000;
@@ -403,9 +403,9 @@ static void who_got_a_dead_one_goes_to_the_front(void **state)
 
     (void)state;
     client = mock_open(m, "max_connections=1 pool_timeout=20000");
-    pthread_mutex_lock(&pool()->lock);
+    tn__pool_lock(pool());
     pool()->lists[TN__SLOT_IDLE]->idle_since_ns -= 2 * TN__NS_PER_S;
-    pthread_mutex_unlock(&pool()->lock);
+    tn__pool_unlock(pool());
     mock_fail(m,
               (mock_fault){.op = MOCK_PING, .status = TN_LOST, .sqlstate = "08006", .wait = true});
     mock_fail(m, (mock_fault){.op = MOCK_OPEN, .wait = true});
@@ -416,9 +416,9 @@ static void who_got_a_dead_one_goes_to_the_front(void **state)
     mock_wake(m);
     await_that(kit_stats(client).waiting == 2);
     assert_true(mock_await(m, 1)); /* another is being made */
-    pthread_mutex_lock(&pool()->lock);
-    int64_t turn = pool()->queue.first->thread, behind = pool()->queue.last->thread;
-    pthread_mutex_unlock(&pool()->lock);
+    tn__pool_lock(pool());
+    int64_t turn = pool()->queue.first->caller.thread, behind = pool()->queue.last->caller.thread;
+    tn__pool_unlock(pool());
     mock_wake(m);
     tn_db *got = kit_join_and_keep(&first);
     assert_status(first.status, TN_OK);
@@ -444,10 +444,10 @@ static void a_short_deadline_costs_one_connection(void **state)
         sessions[i] = kit_acquire(client);
     for (int i = 0; i < 3; i++)
         tn_release(sessions[i]);
-    pthread_mutex_lock(&pool()->lock);
+    tn__pool_lock(pool());
     for (tn__conn *conn = pool()->lists[TN__SLOT_IDLE]; conn; conn = conn->next)
         conn->idle_since_ns -= 2 * TN__NS_PER_S;
-    pthread_mutex_unlock(&pool()->lock);
+    tn__pool_unlock(pool());
     mock_fail(m, (mock_fault){.op = MOCK_PING, .times = 10, .wait = true});
     assert_status(tn_exec_with(client, &call, "a", NULL, NULL, &err), TN_TIMEOUT);
     assert_int_equal(mock_count(m, MOCK_PING), 1);

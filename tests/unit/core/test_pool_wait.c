@@ -283,9 +283,9 @@ static bool is(const bool *what)
 {
     tn__pool *pool = tn__pool_of(client);
 
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     bool so = *what;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     return so;
 }
 
@@ -413,6 +413,7 @@ static void closing_lets_the_others_run(void **state)
     enter();
     tn_db *session;
     assert_int_equal(tn_acquire(client, &session, NULL), TN_OK);
+    kit_exec(session);
     tn_release(session);
     leave();
     mock_clear(m);

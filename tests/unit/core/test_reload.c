@@ -157,7 +157,7 @@ static void who_waits_goes_over(void **state)
     (void)state;
     client = mock_open(m, "max_connections=3 pool_timeout=60000");
     mock_fail(m, (mock_fault){.op = MOCK_RESET, .status = TN_FAILED});
-    tn_release(kit_acquire(client));
+    kit_exec(client);
     mock_fail(m, (mock_fault){.op = MOCK_OPEN,
                               .url = "//host/",
                               .times = 1000,
@@ -171,11 +171,11 @@ static void who_waits_goes_over(void **state)
         kit_join(&waiting[i]);
     for (int i = 0; i < BORROWERS; i++)
         assert_status(waiting[i].status, TN_OK);
-    pthread_mutex_lock(&tn__pool_of(client)->lock);
+    tn__pool_lock(tn__pool_of(client));
     int old = 0;
     for (tn__conn *conn = tn__pool_of(client)->lists[TN__SLOT_IDLE]; conn; conn = conn->next)
         old += strcmp(conn->source->url, "mockr://new/db") != 0;
-    pthread_mutex_unlock(&tn__pool_of(client)->lock);
+    tn__pool_unlock(tn__pool_of(client));
     assert_int_equal(old, 0);
 }
 
@@ -188,7 +188,7 @@ static void attempts_under_way_are_replaced(void **state)
     (void)state;
     client = mock_open(m, "max_connections=6 pool_timeout=60000 connection_timeout=60000");
     mock_fail(m, (mock_fault){.op = MOCK_RESET, .status = TN_FAILED});
-    tn_release(kit_acquire(client));
+    kit_exec(client);
     mock_fail(m, (mock_fault){.op = MOCK_OPEN, .url = "//host/", .times = 1000, .wait = true});
     for (int i = 0; i < BORROWERS; i++)
         kit_use(&waiting[i], client);

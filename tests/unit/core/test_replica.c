@@ -89,7 +89,7 @@ static void only_what_reads_goes_to_the_replica(void **state)
     assert_true(on_replica(reading));
     assert_false(on_replica(writing));
     assert_true(mock_last_request(m)->read_only == false);
-    assert_int_equal(replica()->n[TN__SLOT_LENT], 1);
+    assert_int_equal(kit_slots(&replica()->client, TN__SLOT_LENT), 1);
     assert_int_equal(kit_stats(client).in_use, 1);
     /* What is nested in it is where it is. */
     tn_db *nested;
@@ -98,7 +98,7 @@ static void only_what_reads_goes_to_the_replica(void **state)
     assert_ok(tn_commit(nested, &err), err);
     commit(reading);
     commit(writing);
-    assert_int_equal(replica()->n[TN__SLOT_IDLE], 1);
+    assert_int_equal(kit_slots(&replica()->client, TN__SLOT_IDLE), 1);
     assert_int_equal(kit_stats(client).idle, 1);
     /* Neither statements on the client nor sessions go there. */
     tn_db *session = kit_acquire(client);
@@ -108,7 +108,7 @@ static void only_what_reads_goes_to_the_replica(void **state)
     assert_ok(tn_commit(reading, &err), err);
     tn_release(session);
     assert_ok(tn_exec(client, "a", NULL, NULL, &err), err);
-    assert_int_equal(replica()->acquires, 1);
+    assert_int_equal(kit_stats(&replica()->client).acquires, 1);
 }
 
 /* A statement in hand is the client's, wherever it runs. */
@@ -146,7 +146,7 @@ static void a_write_on_the_replica_is_the_statements_fault(void **state)
     assert_status(tn_exec(reading, "write", NULL, NULL, &err), TN_READ_ONLY);
     assert_false(err.discarded);
     assert_ok(tn_rollback(reading, &err), err);
-    assert_int_equal(replica()->n[TN__SLOT_IDLE], 1);
+    assert_int_equal(kit_slots(&replica()->client, TN__SLOT_IDLE), 1);
 }
 
 /* ---- away, used up --------------------------------------------------------------------------- */
@@ -172,9 +172,9 @@ static void when_the_replica_is_away_the_primary_reads(void **state)
         commit(reading);
     }
     await_that(mock_count(m, MOCK_OPEN) >= 3);
-    pthread_mutex_lock(&replica()->lock);
+    tn__pool_lock(replica());
     uint64_t waits = replica()->waits, timeouts = replica()->timeouts;
-    pthread_mutex_unlock(&replica()->lock);
+    tn__pool_unlock(replica());
     assert_int_equal(waits, 1); /* it is known to be away by then: only the first one asked */
     assert_int_equal(timeouts, 0);
     assert_false(is_back());

@@ -85,9 +85,9 @@ static bool closing(tn_db *client)
 {
     tn__pool *pool = tn__pool_of(client);
 
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     bool closing = pool->closing;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     return closing;
 }
 
@@ -295,9 +295,9 @@ static bool is_suspended(tn_db *client)
 {
     tn__pool *pool = tn__pool_of(client);
 
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     bool suspended = pool->suspended;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     return suspended;
 }
 

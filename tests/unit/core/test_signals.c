@@ -58,9 +58,9 @@ static bool is_closing(tn_db *client)
 {
     tn__pool *pool = tn__pool_of(client);
 
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     bool closing = pool->closing;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     return closing;
 }
 
@@ -68,9 +68,9 @@ static bool is_closed(tn_db *client)
 {
     tn__pool *pool = tn__pool_of(client);
 
-    pthread_mutex_lock(&pool->lock);
+    tn__pool_lock(pool);
     bool closed = pool->closed;
-    pthread_mutex_unlock(&pool->lock);
+    tn__pool_unlock(pool);
     return closed;
 }
 

@@ -290,6 +290,48 @@ static void stale(void **state)
     STMT->close(reads);
 }
 
+static tn_status try_again(lite_test *t, tn_driver_stmt *stmt)
+{
+    tn_driver_cursor *cursor = NULL;
+    tn_status status = CURSOR->execute(stmt, NULL, 0, 0, TN_NO_DEADLINE, &cursor, &t->err);
+
+    CURSOR->close(cursor);
+    return status;
+}
+
+/* Within a transaction only its own statements change the schema, forwards and back. */
+static void stale_in_a_transaction(void **state)
+{
+    lite_test *t = *state;
+    tn_driver_stmt *returns;
+
+    lite_test_open(t);
+    (void)lite_test_connect(t, 1);
+    (void)lite_q(t, "create table t (a integer)");
+    returns = prepare(t, "insert into t (a) values (2) returning *");
+    (void)lite_q(t, "begin");
+    assert_int_equal(try_again(t, returns), TN_OK);
+    assert_int_equal(try_again(t, returns), TN_OK);
+    (void)lite_q(t, "savepoint s");
+    (void)lite_q(t, "alter table t add column b text");
+    assert_int_equal(try_again(t, returns), TN_DRIVER_STALE);
+    (void)lite_q(t, "rollback to s");
+    assert_int_equal(try_again(t, returns), TN_OK);
+    (void)lite_q(t, "alter table t add column b text");
+    (void)lite_q(t, "rollback");
+    (void)lite_q(t, "begin");
+    assert_int_equal(try_again(t, returns), TN_OK);
+    (void)lite_q(t, "commit");
+
+    /* Between transactions others do. */
+    assert_int_equal(lite_try(t, t->conns[1], "alter table t add column b text", NULL, 0), TN_OK);
+    (void)lite_q(t, "begin");
+    assert_int_equal(try_again(t, returns), TN_DRIVER_STALE);
+    (void)lite_q(t, "rollback");
+    assert_string_equal(lite_q(t, "select count(*) from t"), "1\n");
+    STMT->close(returns);
+}
+
 /* A row that cannot be read comes after those that can. */
 static void error_between_rows(void **state)
 {
@@ -416,6 +458,7 @@ int main(void)
         TEST(parameters_are_kept),
         TEST(wide_and_long_rows),
         TEST(stale),
+        TEST(stale_in_a_transaction),
         TEST(error_between_rows),
         TEST(rows_of_every_shape),
     };

@@ -2,6 +2,7 @@
 /* sqlite::memory: one database a source, whose files are in memory and behave as files do. */
 #include "lite_test.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -214,10 +215,10 @@ static void threads_at_once(void **state)
     (void)lite_test_connect(t, 2);
     (void)lite_q(t, "create table t (id integer primary key, a integer, b bytea)");
     (void)lite_q(t, "insert into t values (1, 100, zeroblob(9000)), (2, 0, null)");
-    for (int i = 0; i < LITE_TEST_CONNS; i++) {
+    for (int i = 0; i < LITE_TEST_CONNS; i++)
         workers[i] = (worker){.test = *t, .number = i};
+    for (int i = 0; i < LITE_TEST_CONNS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, move, &workers[i]), 0);
-    }
     for (int i = 0; i < LITE_TEST_CONNS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     for (int i = 0; i < LITE_TEST_CONNS; i++)
@@ -225,6 +226,62 @@ static void threads_at_once(void **state)
             fail_msg("%d: %s %s", i, workers[i].test.err.message, workers[i].test.text);
     assert_string_equal(lite_q(t, "select a from t order by id"), "-80\n180\n");
     assert_string_equal(lite_q(t, "pragma integrity_check"), "ok\n");
+}
+
+/* ---- from a file ------------------------------------------------------------------------------
+ */
+
+static void refused_seed(lite_test *t, const char *url, const char *settings, const char *part)
+{
+    assert_int_equal(lite_test_source(t, url, settings), TN_CONFIG);
+    assert_non_null(strstr(t->err.message, part));
+}
+
+static void begins_as_a_copy(void **state)
+{
+    lite_test *t = *state;
+    sqlite3 *writer;
+    char from[160];
+
+    (void)snprintf(from, sizeof from, "from=%s", t->url + strlen("sqlite:"));
+    assert_int_equal(sqlite3_open(t->url + strlen("sqlite:"), &writer), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(writer,
+                                  "pragma journal_mode=wal; create table t (a integer);"
+                                  "insert into t values (7)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    /* It is open, and what was written stands in its log. */
+    refused_seed(t, "sqlite::memory:", from, "in use");
+    assert_int_equal(sqlite3_close(writer), SQLITE_OK);
+    assert_int_equal(lite_test_source(t, "sqlite::memory:", from), TN_OK);
+    (void)lite_test_connect(t, 0);
+    assert_string_equal(lite_q(t, "select a from t"), "7\n");
+    assert_string_equal(lite_q(t, "pragma journal_mode"), "wal\n");
+    (void)lite_q(t, "update t set a = 8");
+    /* The file is as it was. */
+    lite_test_open(t);
+    assert_string_equal(lite_q(t, "select a from t"), "7\n");
+}
+
+static void an_empty_file_is_an_empty_database(void **state)
+{
+    lite_test *t = *state;
+
+    assert_int_equal(lite_test_source(t, "sqlite::memory:", "from=/dev/null"), TN_CONFIG);
+    assert_non_null(strstr(t->err.message, "not a database file"));
+    char from[160];
+    (void)snprintf(from, sizeof from, "from=%s/empty", t->directory);
+    int fd = open(from + strlen("from="), O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(lite_test_source(t, "sqlite::memory:", from), TN_OK);
+    (void)lite_test_connect(t, 0);
+    (void)lite_q(t, "create table t (a integer)");
+    assert_int_equal(write(fd, "some text that is no database", 29), 29);
+    (void)close(fd);
+    refused_seed(t, "sqlite::memory:", from, "not a SQLite database");
+    refused_seed(t, "sqlite::memory:", "from=/nonexistent/x", "does not exist");
+    refused_seed(t, "sqlite::memory:", "from=", "is empty");
+    refused_seed(t, t->url, from, "for sqlite::memory: alone");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, lite_test_begin, lite_test_end)
@@ -236,6 +293,7 @@ int main(void)
         TEST(says_that_it_is_in_memory), TEST(a_reader_and_a_writer_at_once),
         TEST(grows_and_shrinks),         TEST(other_files_are_on_disk),
         TEST(a_child_closes_nothing),    TEST(threads_at_once),
+        TEST(begins_as_a_copy),          TEST(an_empty_file_is_an_empty_database),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
