@@ -198,7 +198,8 @@ tn_status pg_reset(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
     tn_status status = pg_ready(conn, TN_PHASE_NONE, err);
 
-    if (status == TN_OK && (conn->misencoded || PQclientEncoding(conn->pg) != conn->encoding)) {
+    if (status == TN_OK && (conn->misencoded || conn->direct.n_foreign ||
+                            PQclientEncoding(conn->pg) != conn->encoding)) {
         conn->broken = true;
         return kit_fail(conn->host, err, TN_UNSUPPORTED, TN_PHASE_NONE, "0A000",
                         "a setting of the session was changed: the connection is not used again");

@@ -29,6 +29,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+enum { PG_FOREIGN_MAX = 8 };
+
 /* What of the answer comes next. */
 typedef enum pg_stage {
     PG_STAGE_NONE = 0,  /* nothing is under way here */
@@ -68,6 +70,9 @@ typedef struct pg_direct {
     char status;   /* of the transaction as of the last end that was read here: I, T, E; 0: libpq
                       knows it better */
     tn__buf error; /* the answer's first error, as it came */
+    /* Settings that are not as libpq knows them. */
+    char foreign[PG_FOREIGN_MAX][32];
+    size_t n_foreign;
     char lost[96]; /* why the connection was lost */
 } pg_direct;
 

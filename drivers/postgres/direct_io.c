@@ -340,16 +340,34 @@ static pg_taken look(tn_driver_conn *conn, pg_message *ret)
     return PG_TAKEN;
 }
 
-/* A setting changed that libpq is not told of: the connection is good for its present user only. */
-static void note_parameter(tn_driver_conn *conn, const pg_message *message)
+/* The setting's place among those that are not as libpq knows them; n_foreign: it is none. */
+static size_t find_foreign(const pg_direct *d, const char *name)
 {
-    static const char encoding[] = "client_encoding\0UTF8";
-    bool same = message->len == sizeof(encoding) &&
-                memcmp(message->body, encoding, message->len) == 0;
+    size_t i = 0;
 
-    if (strncmp(message->body, "client_encoding", message->len) == 0)
-        conn->foreign_encoding = !same;
-    conn->misencoded = true;
+    while (i < d->n_foreign && strncmp(d->foreign[i], name, sizeof(d->foreign[i]) - 1) != 0)
+        i++;
+    return i;
+}
+
+/* A setting changed, and libpq is not told: until it is as before, the connection is good for its
+ * present user only. */
+static void note_parameter(tn_driver_conn *conn, const char *name, const char *value)
+{
+    pg_direct *d = &conn->direct;
+    const char *known = PQparameterStatus(conn->pg, name);
+    size_t at = find_foreign(d, name);
+
+    if (strcmp(name, "client_encoding") == 0)
+        conn->foreign_encoding = strcmp(value, "UTF8") != 0;
+    if (known && strcmp(known, value) == 0) {
+        if (at < d->n_foreign)
+            memmove(d->foreign[at], d->foreign[--d->n_foreign], sizeof(d->foreign[at]));
+    } else if (at == PG_FOREIGN_MAX) {
+        conn->misencoded = true;
+    } else if (at == d->n_foreign) {
+        tn__copy_text(d->foreign[d->n_foreign++], sizeof(d->foreign[0]), kit_str(name));
+    }
 }
 
 /* Are these so many texts, each with its NUL? */
@@ -387,7 +405,9 @@ static bool is_unasked(tn_driver_conn *conn, const pg_message *message)
 {
     switch (message->type) {
     case 'N': pg_note(conn, &(pg_report){.body = message->body, .len = message->len}); return true;
-    case 'S': note_parameter(conn, message); return true;
+    case 'S':
+        note_parameter(conn, message->body, message->body + strlen(message->body) + 1);
+        return true;
     case 'A': return true; /* nobody listens here */
     default: return false;
     }
