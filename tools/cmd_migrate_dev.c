@@ -168,6 +168,8 @@ static int answer(dev *d)
     char path[PATH_MAX], text[PATH_MAX + 100], time[32];
     json j;
 
+    tn_lint_options options = TN_LINT_OPTIONS_INIT;
+    options.after = d->after;
     fflush(stdout); /* the lines of what was applied */
     out_init(&o, STDOUT_FILENO);
     schema_file_path(job, path, sizeof(path));
@@ -183,14 +185,14 @@ static int answer(dev *d)
         json_array(&j, "findings");
         lint_report lint = {.j = &j, .driver = driver, .no_notes = true};
         if (d->result.applied)
-            (void)tn_lint(job->set, driver, d->after, lint_report_take, &lint);
+            (void)tn_lint(job->set, driver, &options, lint_report_take, &lint);
         json_array_end(&j);
         report_end(&j);
         return report_finish(&o, TOOL_EXIT_FINE);
     }
     lint_report lint = {.o = &o, .driver = driver, .no_notes = true};
     if (d->result.applied && !job->t->quiet)
-        (void)tn_lint(job->set, driver, d->after, lint_report_take, &lint);
+        (void)tn_lint(job->set, driver, &options, lint_report_take, &lint);
     if (d->file == SCHEMA_FILE_WRITTEN && !job->t->quiet) {
         snprintf(text, sizeof(text), "wrote %s\n", path);
         out_puts(&o, text);

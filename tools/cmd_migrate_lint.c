@@ -17,37 +17,28 @@ typedef struct linting {
     lint_report report;
     json json;
     out out;
-    char after[40]; /* only versions behind this one */
 } linting;
 
 /* With a database only what is still to be applied there. */
-static int find_applied(linting *l)
-{
-    migrate_job *use = l->use;
-    tn_error err = TN_ERROR_INIT;
-    const tn_migrate_entry *e;
-
-    tn_migrate_status *status = tn_migrate_look(use->db, NULL, &use->options, &err);
-    if (!status)
-        return migrate_fail(use, &err);
-    for (size_t i = 0; (e = tn_migrate_status_at(status, i)); i++)
-        if (!l->after[0] || tn_migration_compare(e->version, l->after) > 0)
-            snprintf(l->after, sizeof(l->after), "%s", e->version);
-    tn_migrate_status_free(status);
-    return TOOL_EXIT_FINE;
-}
-
 static int lint_driver(linting *l, const char *driver)
 {
     migrate_job *use = l->use;
+    tn_lint_options options = TN_LINT_OPTIONS_INIT;
+    tn_migrate_status *status = NULL;
+    tn_error err = TN_ERROR_INIT;
 
     tn_migrations_free(use->set);
     use->set = NULL;
     l->report.driver = driver;
     int result = migrate_read(use, driver);
-    if (result == TOOL_EXIT_FINE)
-        (void)tn_lint(use->set, driver, l->after, lint_report_take, &l->report);
-    return result;
+    if (result != TOOL_EXIT_FINE)
+        return result;
+    if (use->db && !(status = tn_migrate_look(use->db, use->set, &use->options, &err)))
+        return migrate_fail(use, &err);
+    options.status = status;
+    (void)tn_lint(use->set, driver, &options, lint_report_take, &l->report);
+    tn_migrate_status_free(status);
+    return TOOL_EXIT_FINE;
 }
 
 /* postgres, sqlite or both with a comma; without: the database's, without one both. */
@@ -145,8 +136,6 @@ static int run(tool *t)
     int result = migrate_open(&use, t, all ? 0 : MIGRATE_CLIENT);
     if (result != TOOL_EXIT_FINE && !all && !t->json)
         tool_hint("--all looks at every file, and needs no database");
-    if (result == TOOL_EXIT_FINE && !all)
-        result = find_applied(&l);
     if (result == TOOL_EXIT_FINE)
         result = lint_all(&l);
     migrate_close(&use);

@@ -169,7 +169,8 @@ static void json_step(json *j, const tn_plan_step *step)
     free(sql);
 }
 
-static void show_json(out *o, const migrate_job *use, const tn_plan *plan, const char *after)
+static void show_json(out *o, const migrate_job *use, const tn_plan *plan,
+                      const tn_lint_options *pending)
 {
     const tn_plan_step *step;
     json j;
@@ -184,32 +185,22 @@ static void show_json(out *o, const migrate_job *use, const tn_plan *plan, const
     json_array(&j, "findings");
     lint_report lint = {.j = &j, .driver = tn_db_driver(use->db), .no_notes = true};
     if (tn_plan_pending(plan))
-        (void)tn_lint(use->set, tn_db_driver(use->db), after, lint_report_take, &lint);
+        (void)tn_lint(use->set, tn_db_driver(use->db), pending, lint_report_take, &lint);
     json_array_end(&j);
     report_end(&j);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-/* The newest that is applied: what lint looks at begins behind it. A deploy would refuse a history
- * that does not fit the files, so does the plan. */
-static int check_history(migrate_job *use, char after[40])
+/* A deploy would refuse a history that does not fit the files, so does the plan. */
+static int check_history(migrate_job *use, tn_migrate_status **ret)
 {
     tn_error err = TN_ERROR_INIT;
-    const tn_migrate_entry *e;
-    int result = TOOL_EXIT_FINE;
 
-    after[0] = '\0';
-    tn_migrate_status *status = tn_migrate_look(use->db, use->set, &use->options, &err);
-    if (!status)
-        return migrate_fail(use, &err);
-    if (tn_migrate_status_check(status, &use->options, &err) != TN_OK)
-        result = migrate_fail(use, &err);
-    for (size_t i = 0; (e = tn_migrate_status_at(status, i)); i++)
-        if (e->state != TN_MIGRATE_PENDING)
-            snprintf(after, 40, "%s", e->version);
-    tn_migrate_status_free(status);
-    return result;
+    *ret = tn_migrate_look(use->db, use->set, &use->options, &err);
+    if (*ret && tn_migrate_status_check(*ret, &use->options, &err) == TN_OK)
+        return TOOL_EXIT_FINE;
+    return migrate_fail(use, &err);
 }
 
 static int make_and_show(migrate_job *use)
@@ -218,29 +209,35 @@ static int make_and_show(migrate_job *use)
     tn_plan_options options = TN_PLAN_OPTIONS_INIT;
     tn_error err = TN_ERROR_INIT;
     tn_plan *plan = NULL;
-    char after[40];
+    tn_lint_options pending = TN_LINT_OPTIONS_INIT;
+    tn_migrate_status *status = NULL;
 
     options.no_run = tool_value(use->t, TOOL_OPT_NO_RUN) != NULL;
     if (tool_value(use->t, TOOL_OPT_LOCK_TIMEOUT))
         options.lock_timeout_ms = use->options.lock_timeout_ms;
     if (use->t->timeout_ms)
         options.statement_timeout_ms = use->t->timeout_ms;
-    int result = check_history(use, after);
-    if (result != TOOL_EXIT_FINE)
+    int result = check_history(use, &status);
+    if (result == TOOL_EXIT_FINE &&
+        tn_plan_make(use->db, use->set, &use->options, &options, &plan, &err) != TN_OK)
+        result = migrate_fail(use, &err);
+    if (result != TOOL_EXIT_FINE) {
+        tn_migrate_status_free(status);
         return result;
-    if (tn_plan_make(use->db, use->set, &use->options, &options, &plan, &err) != TN_OK)
-        return migrate_fail(use, &err);
+    }
+    pending.status = status;
     out_init(&o, STDOUT_FILENO);
     if (use->t->json) {
-        show_json(&o, use, plan, after);
+        show_json(&o, use, plan, &pending);
     } else {
         show_text(&o, use, plan);
         lint_report lint = {.o = &o, .driver = tn_db_driver(use->db), .no_notes = true};
         if (tn_plan_pending(plan))
-            (void)tn_lint(use->set, tn_db_driver(use->db), after, lint_report_take, &lint);
+            (void)tn_lint(use->set, tn_db_driver(use->db), &pending, lint_report_take, &lint);
     }
     result = report_finish(&o, exit_of(plan));
     tn_plan_free(plan);
+    tn_migrate_status_free(status);
     return result;
 }
 

@@ -314,7 +314,8 @@ const tool_command tool_command_sql = {
             "json is an array of objects a statement, ndjson an object a line: numbers as\n"
             "numbers, with all their digits (NaN and infinities as strings), json as it is,\n"
             "arrays as arrays, times in ISO 8601, bytes as \"\\\\x...\". Statements without rows\n"
-            "give {\"tag\": ..., \"affected\": n}. csv is what psql --csv writes.",
+            "give {\"tag\": ..., \"affected\": n}. csv is what psql --csv writes.\n"
+            "Files into tables and back: \"tenon sql import\", \"tenon sql export\".",
     .options = options,
     .examples = {"tenon sql 'select * from users where email = $1' ann@example.org",
                  "tenon sql -o csv 'table orders' > orders.csv",

@@ -7,6 +7,8 @@
 const tool_command *const tool_commands[] = {
     &tool_command_health,
     &tool_command_sql,
+    &tool_command_sql_import,
+    &tool_command_sql_export,
     &tool_command_env,
     &tool_command_drivers_list,
     &tool_command_drivers_inspect,

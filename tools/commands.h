@@ -7,6 +7,8 @@
 
 extern const tool_command tool_command_health;
 extern const tool_command tool_command_sql;
+extern const tool_command tool_command_sql_import;
+extern const tool_command tool_command_sql_export;
 extern const tool_command tool_command_env;
 extern const tool_command tool_command_drivers_list;
 extern const tool_command tool_command_drivers_inspect;

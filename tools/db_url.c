@@ -35,9 +35,7 @@ static parts take_apart(const char *url)
 
     if (db_url_kind(url) != DB_SERVER) {
         p.head_end = url + 7;
-        if (strncmp(p.head_end, "//", 2) == 0)
-            p.head_end += 2;
-        p.name = p.head_end;
+        p.name = p.head_end + (strncmp(p.head_end, "//", 2) == 0 ? 2 : 0);
         p.name_len = (size_t)(end - p.name);
         return p;
     }

@@ -72,9 +72,18 @@ static void field(writer *w, const char *text, size_t len)
     }
 }
 
+/* A text that looks like NULL has quotes where they tell the two apart. */
+static void text_field(writer *w, tn_str text)
+{
+    if (w->quote_empty && tn_str_equal(text, tn_str_from(w->null_text)))
+        write_quoted(w->out, text.ptr, text.len);
+    else
+        field(w, text.ptr, text.len);
+}
+
 static void begin(writer *w, tn_rows *rows)
 {
-    size_t n = tn_rows_columns(rows);
+    size_t n = w->bare ? 0 : tn_rows_columns(rows);
 
     for (size_t i = 0; i < n; i++) {
         const char *name = tn_rows_column(rows, i)->name;
@@ -82,7 +91,8 @@ static void begin(writer *w, tn_rows *rows)
             out_putc(w->out, ',');
         field(w, name, strlen(name));
     }
-    out_putc(w->out, '\n');
+    if (n)
+        out_putc(w->out, '\n');
 }
 
 static bool is_number(const tn_value *value)
@@ -104,7 +114,7 @@ static void row(writer *w, tn_rows *rows)
         else if (is_number(value))
             out_value(w->out, value);
         else if (out_text_of(value, &w->scratch, &text))
-            field(w, text.ptr, text.len);
+            text_field(w, text);
         else
             w->out->error = w->out->error ? w->out->error : 12; /* ENOMEM */
     }

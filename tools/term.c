@@ -61,18 +61,27 @@ bool term_progress(void)
     return state.progress;
 }
 
-void term_show_progress(const char *what, int seconds)
+void term_show_line(const char *line)
 {
     if (!state.progress)
         return;
-    if (what && seconds < 0)
-        fprintf(stderr, "\r\033[K%s ...", what);
-    else if (what)
-        fprintf(stderr, "\r\033[K%s ... %d s", what, seconds);
+    if (line)
+        fprintf(stderr, "\r\033[K%s", line);
     else if (state.drawn)
         fputs("\r\033[K", stderr);
     fflush(stderr);
-    state.drawn = what != NULL;
+    state.drawn = line != NULL;
+}
+
+void term_show_progress(const char *what, int seconds)
+{
+    char line[256];
+
+    if (seconds < 0)
+        snprintf(line, sizeof(line), "%s ...", what ? what : "");
+    else
+        snprintf(line, sizeof(line), "%s ... %d s", what ? what : "", seconds);
+    term_show_line(what ? line : NULL);
 }
 
 unsigned term_decode(const char **at, const char *end)

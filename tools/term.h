@@ -35,6 +35,8 @@ bool term_progress(void);
 /* Draws a line of progress over the last one; NULL takes it away. seconds below 0 are not shown.
  * Does nothing without a terminal. */
 void term_show_progress(const char *what, int seconds);
+/* The same with the whole line. */
+void term_show_line(const char *line);
 
 /* The columns that text takes: wide characters two, combining ones none. */
 size_t term_width(const char *text, size_t len);

@@ -36,7 +36,9 @@ struct writer {
     out *out;
     const char *null_text;
     bool quiet;
-    bool escape; /* the output is a terminal */
+    bool escape;      /* the output is a terminal */
+    bool bare;        /* CSV without the line of names */
+    bool quote_empty; /* CSV whose empty text is "", so that it is not NULL */
     int64_t rows;
     out_scratch scratch;
     struct writer_table *table; /* the table's own */

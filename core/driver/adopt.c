@@ -109,9 +109,9 @@ static tn_status check_pairs(const char *path, const tn__driver *driver, tn_erro
         return refuse(err, path, "txn needs identify and outcome together");
     if (driver->batch.size && !driver->batch.run)
         return refuse(err, path, "table batch without batch.run");
-    if (driver->bulk.size && (!driver->bulk.open || !driver->bulk.write || !driver->bulk.finish ||
-                              !driver->bulk.abandon))
-        return refuse(err, path, "bulk needs open, write, finish and abandon together");
+    if (driver->bulk.size && (!driver->bulk.open || !driver->bulk.describe || !driver->bulk.write ||
+                              !driver->bulk.finish || !driver->bulk.abandon))
+        return refuse(err, path, "bulk needs open, describe, write, finish and abandon together");
     if (driver->notify.size &&
         (!driver->notify.listen || !driver->notify.unlisten || !driver->notify.wait ||
          !driver->notify.probe || !driver->notify.answered || !driver->notify.sql))

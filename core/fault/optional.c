@@ -15,10 +15,10 @@ struct tn_driver_bulk {
     tn_driver_bulk *inner;
 };
 
-static tn_status open_bulk(tn_driver_conn *conn, tn_str table, const tn_str *columns,
-                           size_t n_columns, int64_t deadline_ns, tn_driver_bulk **ret,
-                           tn_error *err)
+static tn_status open_bulk(tn_driver_conn *conn, const tn_bulk_request *request,
+                           int64_t deadline_ns, tn_driver_bulk **ret, tn_error *err)
 {
+    tn_bulk_request inner = *request;
     tn_status status = tn__fault_ready(conn, TN_PHASE_EXECUTE, err);
 
     if (status != TN_OK)
@@ -28,14 +28,19 @@ static tn_status open_bulk(tn_driver_conn *conn, tn_str table, const tn_str *col
         return tn__fault_fail(conn->host, err, TN_NOMEM, TN_PHASE_EXECUTE, TN_OUTCOME_NOT_APPLIED,
                               NULL, "out of memory");
     bulk->conn = conn;
-    status = conn->driver->bulk.open(conn->inner, table, columns, n_columns, deadline_ns,
-                                     &bulk->inner, err);
+    inner.insert = request->insert->inner;
+    status = conn->driver->bulk.open(conn->inner, &inner, deadline_ns, &bulk->inner, err);
     if (status != TN_OK) {
         free(bulk);
         return status;
     }
     *ret = bulk;
     return TN_OK;
+}
+
+static void describe_bulk(const tn_driver_bulk *bulk, tn_bulk_info *ret)
+{
+    bulk->conn->driver->bulk.describe(bulk->inner, ret);
 }
 
 static tn_status write_bulk(tn_driver_bulk *bulk, const tn_value *values, uint32_t rows,
@@ -55,17 +60,18 @@ static tn_status finish_bulk(tn_driver_bulk *bulk, int64_t deadline_ns, int64_t 
     return status;
 }
 
-static void abandon_bulk(tn_driver_bulk *bulk)
+static void abandon_bulk(tn_driver_bulk *bulk, int64_t deadline_ns)
 {
     if (!bulk)
         return;
-    bulk->conn->driver->bulk.abandon(bulk->inner);
+    bulk->conn->driver->bulk.abandon(bulk->inner, deadline_ns);
     free(bulk);
 }
 
 const tn_bulk_ops tn__fault_bulk_ops = {
     .size = sizeof(tn_bulk_ops),
     .open = open_bulk,
+    .describe = describe_bulk,
     .write = write_bulk,
     .finish = finish_bulk,
     .abandon = abandon_bulk,

@@ -140,6 +140,8 @@ tn_status tn_migrate_baseline(tn_db *client, const tn_migrations *migrations, co
     if (status == TN_OK && b.run.database.done)
         tn__run_remember_schema(&b.run);
     if (status == TN_OK)
+        status = tn__run_read(&b.run, err);
+    if (status == TN_OK)
         tn__run_result(&b.run, b.began_ns, ret_result);
     return tn__run_close(&b.run, status);
 }

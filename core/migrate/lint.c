@@ -91,6 +91,8 @@ static void look_at_transaction(tn__lint *lint)
 {
     tn__stmt_word word = tn__sql_first_word(lint->t.sql);
 
+    if (lint->wrapped || lint->migration->up_options.no_transaction)
+        return;
     if (word == TN__STMT_BEGIN || word == TN__STMT_COMMIT || word == TN__STMT_ROLLBACK)
         tn__lint_tell(lint, TN__RULE_TRANSACTION_WORD, 0, "%.*s in a migration",
                       (int)lint->t.items[0].text.len, lint->t.items[0].text.ptr);
@@ -152,6 +154,21 @@ static void look_at(tn__lint *lint, tn_str sql)
 
 /* ---- migrations ------------------------------------------------------------------------------ */
 
+/* BEGIN first and COMMIT last, as other tools want it. */
+static bool is_wrapped(const tn_migration *migration)
+{
+    tn_script script = tn_script_start(migration->up);
+    tn__stmt_word first = TN__STMT_EMPTY, last = TN__STMT_EMPTY;
+    uint32_t line;
+    tn_str sql;
+
+    while (tn_script_next(&script, &sql, &line)) {
+        last = tn__sql_first_word(sql);
+        first = first == TN__STMT_EMPTY ? last : first;
+    }
+    return first == TN__STMT_BEGIN && last == TN__STMT_COMMIT;
+}
+
 /* Before the first statement, the place is the beginning of the file. */
 static void at_file(tn__lint *lint)
 {
@@ -159,7 +176,7 @@ static void at_file(tn__lint *lint)
     lint->t.sql = lint->migration->up.ptr ? tn__str(lint->migration->up.ptr, 0) : tn__str(NULL, 0);
 }
 
-static void look_at_migration(tn__lint *lint, const tn_migration *migration)
+static void look_at_migration(tn__lint *lint, const tn_migration *migration, bool late)
 {
     tn_script script = tn_script_start(migration->up);
     size_t statements = 0;
@@ -167,8 +184,12 @@ static void look_at_migration(tn__lint *lint, const tn_migration *migration)
     tn_str sql;
 
     lint->migration = migration;
+    lint->wrapped = is_wrapped(migration);
     lint->locked.n = lint->unproven.n = lint->labels.n = 0;
     at_file(lint);
+    if (late)
+        tn__lint_tell(lint, TN__RULE_OUT_OF_ORDER, 0, "version %s is out of order",
+                      migration->version);
     if (migration->missing) {
         tn__lint_tell(lint, TN__RULE_MISSING_VARIANT, 0, "version %s has nothing for %s",
                       migration->version, lint->driver);
@@ -187,16 +208,38 @@ static void look_at_migration(tn__lint *lint, const tn_migration *migration)
         tn__lint_tell(lint, TN__RULE_EMPTY, 0, "no statement between up and down");
 }
 
-size_t tn_lint(const tn_migrations *migrations, const char *driver, const char *after,
+/* Is it to be looked at? *ret_late: it is pending behind what is applied. */
+static bool is_wanted(const tn_lint_options *options, const tn_migration *migration, bool *ret_late)
+{
+    const tn_migrate_entry *e;
+
+    *ret_late = false;
+    if (options->after && *options->after &&
+        tn_migration_compare(migration->version, options->after) <= 0)
+        return false;
+    if (!options->status)
+        return true;
+    for (size_t i = 0; (e = tn_migrate_status_at(options->status, i)); i++)
+        if (e->migration == migration) {
+            *ret_late = e->out_of_order;
+            return e->state == TN_MIGRATE_PENDING;
+        }
+    return false;
+}
+
+size_t tn_lint(const tn_migrations *migrations, const char *driver, const tn_lint_options *options,
                tn_lint_fn *fn, void *arg)
 {
+    static const tn_lint_options all = TN_LINT_OPTIONS_INIT;
     tn__lint lint = {.driver = driver, .fn = fn, .arg = arg};
     const tn_migration *migration;
+    bool late;
 
+    options = options ? options : &all;
     lint.sqlite = strstr(driver, "sqlite") != NULL;
     for (size_t i = 0; !lint.failed && (migration = tn_migrations_at(migrations, i)); i++)
-        if (!after || !*after || tn_migration_compare(migration->version, after) > 0)
-            look_at_migration(&lint, migration);
+        if (is_wanted(options, migration, &late))
+            look_at_migration(&lint, migration, late);
     if (lint.failed) {
         tn_lint_finding finding = {.what = "out of memory"};
         lint.count++;

@@ -38,6 +38,7 @@ typedef enum tn__rule {
     TN__RULE_MISSING_VARIANT,
     TN__RULE_NO_DOWN,
     TN__RULE_EMPTY,
+    TN__RULE_OUT_OF_ORDER,
     TN__RULE_COUNT
 } tn__rule;
 
@@ -68,9 +69,10 @@ typedef struct tn__lint {
     size_t count;
     bool failed; /* no memory */
     const tn_migration *migration;
-    tn__tokens t;       /* the statement that is looked at */
-    tn__names created;  /* by the migrations that are looked at: nobody uses them yet */
-    tn__names locked;   /* against everybody by this migration */
+    tn__tokens t;      /* the statement that is looked at */
+    bool wrapped;      /* the migration has a BEGIN and a COMMIT around it, which are passed over */
+    tn__names created; /* by the migrations that are looked at: nobody uses them yet */
+    tn__names locked;  /* against everybody by this migration */
     tn__names unproven; /* constraints that this migration added as not valid */
     tn__names labels;   /* that this migration added to an enum */
 } tn__lint;

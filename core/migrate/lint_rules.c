@@ -86,6 +86,9 @@ const tn_lint_rule tn__lint_rules[TN__RULE_COUNT] = {
     [TN__RULE_EMPTY] = {"FILE003", TN_LINT_WARNING,
         "there is no statement in it",
         "write one, or delete the file"},
+    [TN__RULE_OUT_OF_ORDER] = {"FILE004", TN_LINT_ERROR,
+        "it is older than what is applied already: two branches were merged",
+        "rename it to a newer version; or deploy with --out-of-order if it needs nothing newer"},
 };
 /* clang-format on */
 

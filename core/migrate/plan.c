@@ -10,8 +10,6 @@
 #include <string.h>
 
 #include <tenon/query.h>
-#include <tenon/script.h>
-#include <tenon/txn.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -50,24 +48,35 @@ static bool add_step(tn_plan *plan, const tn_plan_step *step)
     return true;
 }
 
-static tn_status add_migration(tn_plan *plan, const tn_migration *migration, tn_error *err)
+/* The statements as the runner has them. */
+static tn_status add_migration(tn_plan *plan, const tn_migration *migration, tn__dialect dialect,
+                               tn_migrate_problem *problem, tn_error *err)
 {
-    tn_script script = tn_script_start(migration->up);
     tn_plan_step step = {.migration = migration, .note = ""};
+    tn__steps steps;
 
     plan->pending++;
     if (migration->skipped) {
         step.note = "recorded, nothing is run for this driver";
         return add_step(plan, &step) ? TN_OK : no_memory(err);
     }
-    while (tn_script_next(&script, &step.sql, &step.line)) {
+    tn_status status = tn__steps_split(&plan->arena, migration, false, dialect, &steps, problem,
+                                       err);
+    for (size_t i = 0; status == TN_OK && i < steps.count; i++) {
+        step.sql = steps.items[i].sql;
+        step.line = steps.items[i].line;
         step.note = migration->up_options.no_transaction
                         ? "runs outside of a transaction, so it was not tried"
                         : "";
         if (!add_step(plan, &step))
-            return no_memory(err);
+            status = no_memory(err);
     }
-    return TN_OK;
+    return status;
+}
+
+static bool is_sqlite(const tn_db *db)
+{
+    return strstr(tn_db_driver(db), "sqlite") != NULL;
 }
 
 static tn_status collect(tn_plan *plan, tn_db *client, const tn_migrations *migrations,
@@ -88,7 +97,9 @@ static tn_status collect(tn_plan *plan, tn_db *client, const tn_migrations *migr
             continue;
         if (options && options->count && plan->pending == options->count)
             continue;
-        status = add_migration(plan, entry->migration, err);
+        status = add_migration(plan, entry->migration,
+                               is_sqlite(client) ? TN__SQLITE : TN__POSTGRESQL,
+                               options ? options->problem : NULL, err);
     }
     tn_migrate_status_free(look);
     return status;
@@ -184,30 +195,39 @@ static tn_status run_steps(tn_plan *plan, tn_db *tx, tn_error *err)
 /* SQLite's foreign keys are off while tables are rebuilt, and can be switched outside only. */
 static tn_status prepare_session(tn_db *session, tn_error *err)
 {
-    if (!strstr(tn_db_driver(session), "sqlite"))
+    if (!is_sqlite(session))
         return TN_OK;
     return tn_exec(session, "pragma foreign_keys = off", NULL, NULL, err);
+}
+
+/* By texts, so that a file may have savepoints in it. */
+static tn_status run_in_transaction(tn_plan *plan, tn_db *session, const tn_plan_options *options,
+                                    tn_error *err)
+{
+    tn_status status = prepare_session(session, err);
+
+    if (status == TN_OK)
+        status = tn_exec(session, is_sqlite(session) ? "begin immediate" : "begin", NULL, NULL,
+                         err);
+    if (status != TN_OK)
+        return status;
+    status = set_limits(session, options, err);
+    if (status == TN_OK)
+        status = run_steps(plan, session, err);
+    tn_status undone = tn_exec(session, "rollback", NULL, NULL, status == TN_OK ? err : NULL);
+    return status == TN_OK ? undone : status;
 }
 
 static tn_status run_and_undo(tn_plan *plan, tn_db *client, const tn_plan_options *options,
                               tn_error *err)
 {
-    tn_db *session = NULL, *tx = NULL;
+    tn_db *session = NULL;
 
     tn_status status = tn_acquire(client, &session, err);
     if (status == TN_OK)
         status = tn_schema_read(session, NULL, &plan->before, err);
-    if (status == TN_OK && !options->no_run && plan->n > 0) {
-        status = prepare_session(session, err);
-        if (status == TN_OK)
-            status = tn_begin(session, NULL, &tx, err);
-        if (status == TN_OK)
-            status = set_limits(tx, options, err);
-        if (status == TN_OK)
-            status = run_steps(plan, tx, err);
-        tn_status undone = tn_rollback(tx, status == TN_OK ? err : NULL);
-        status = status == TN_OK ? undone : status;
-    }
+    if (status == TN_OK && !options->no_run && plan->n > 0)
+        status = run_in_transaction(plan, session, options, err);
     tn_release(session);
     return status;
 }

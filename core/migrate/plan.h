@@ -6,6 +6,7 @@
 #include <tenon/migrate_check.h>
 
 #include "base/arena.h"
+#include "migrate/steps.h"
 
 /* What is known of a table before the first statement. */
 typedef struct tn__relation {

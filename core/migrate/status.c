@@ -218,7 +218,7 @@ static tn_status diverged(const tn_migrate_entry *lost, const tn_migrate_entry *
     tn_error_set(err, TN_FAILED, NULL,
                  "another branch was migrated here: %s_%s is applied and has no file, %s is a file "
                  "and older, and not applied",
-                 lost->version, lost->name, pending->version);
+                 lost->version, lost->name, pending->migration->file);
     tn_error_set_hint(err, "bring the other branch's files here (merge it); or take its migrations "
                            "back with tenon migrate down, and deploy");
     return TN_FAILED;

@@ -18,6 +18,7 @@
 #include "session/conn.h"
 
 typedef struct tn__provider tn__provider;
+struct tn_bulk;
 
 /* What a client's connections come from; the pool embeds it. */
 struct tn__provider {
@@ -60,6 +61,7 @@ struct tn_db {
     _Atomic int64_t timeout_ms; /* of a call that has none of its own; 0: the client's */
     atomic_bool entered;        /* debug: a call is under way */
     tn__span span;              /* of a transaction, see observe/trace.h */
+    struct tn_bulk *bulk;       /* a transaction that is a bulk: cut off when it ends, see bulk.h */
 };
 
 /* The handle is one, and nothing forbids its use now: TN_MISUSE, TN_FORKED, TN_LOST, TN_SHUTDOWN

@@ -12,6 +12,7 @@
 #include "base/sqlstate.h"
 #include "base/str.h"
 #include "observe/log.h"
+#include "session/bulk.h"
 #include "session/portal.h"
 #include "session/run.h"
 #include "session/txnwatch.h"
@@ -197,6 +198,7 @@ void tn__txn_orphan(tn_db *tx)
     if (!tx)
         return;
     tn__txn_orphan(tx->child);
+    tn__bulk_cut(tx->bulk);
     tn__txnwatch_end(tx, "rollback", TN_OK, NULL);
     tx->child = NULL;
     tx->conn = NULL;
@@ -254,6 +256,7 @@ static void end_rows(tn_db *tx, bool committing)
     tn__conn *conn = tx->conn;
     tn__portal *attached = conn->attached;
 
+    tn__bulk_cut(tx->bulk);
     if (attached && (committing || attached->depth < tx->depth)) {
         int64_t limit = tn__deadline_after_ms(tn__now_ns(), TN__DRAIN_MS);
         if (attached->depth >= tx->depth)

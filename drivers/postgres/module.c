@@ -2,7 +2,7 @@
 /* The module: what the host reads before any code of it runs. */
 #include <stdio.h>
 
-#include "postgres/pg.h"
+#include "postgres/copy.h"
 
 #define CAPABILITIES                                                                         \
     (TN_CAP_SQL | TN_CAP_SAVEPOINTS | TN_CAP_STREAM | TN_CAP_CANCEL | TN_CAP_PARAM_TYPES |   \
@@ -71,6 +71,7 @@ TN_DRIVER_EXPORT const tn_module tn_driver_module = {
     .cursor = &cursor_ops,
     .txn = &pg_txn_ops,
     .batch = &pg_batch_ops,
+    .bulk = &pg_bulk_ops,
     .notify = &pg_notify_ops,
     .catalog = &pg_catalog_ops,
     .client = client,

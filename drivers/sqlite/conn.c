@@ -153,15 +153,20 @@ static int use_wal(tn_driver_conn *conn)
     return rc;
 }
 
+/* Of each connection, 16 MiB: a page that falls out of it is copied again at each reading. */
+#define MEMORY_CACHE "; PRAGMA cache_size=-16384"
+
 static int set_up(tn_driver_conn *conn)
 {
-    char sql[96];
+    char sql[128], *end;
     int rc = configure(conn);
 
     if (rc != SQLITE_OK)
         return rc;
-    (void)stpcpy(stpcpy(sql, "PRAGMA cell_size_check=ON; PRAGMA synchronous="),
+    end = stpcpy(stpcpy(sql, "PRAGMA cell_size_check=ON; PRAGMA synchronous="),
                  conn->source->options.synchronous);
+    if (conn->source->memory)
+        (void)stpcpy(end, MEMORY_CACHE);
     rc = lite_exec(conn, sql); /* reads the schema: what is no database shows here */
     if (rc != SQLITE_OK)
         return rc;

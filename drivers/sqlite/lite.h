@@ -287,6 +287,17 @@ void lite_cursors_free(tn_driver_conn *conn);
 /* The statement goes: its cursor must not reach it any more. */
 void lite_cursor_orphan(tn_driver_cursor *cursor);
 
+/* ---- bulk.c --------------------------------------------------------------------------------- */
+
+tn_status lite_bulk_open(tn_driver_conn *conn, const tn_bulk_request *request, int64_t deadline_ns,
+                         tn_driver_bulk **ret, tn_error *err);
+void lite_bulk_describe(const tn_driver_bulk *bulk, tn_bulk_info *ret);
+tn_status lite_bulk_write(tn_driver_bulk *bulk, const tn_value *values, uint32_t rows,
+                          int64_t deadline_ns, tn_error *err);
+tn_status lite_bulk_finish(tn_driver_bulk *bulk, int64_t deadline_ns, int64_t *ret_rows,
+                           tn_error *err);
+void lite_bulk_abandon(tn_driver_bulk *bulk, int64_t deadline_ns);
+
 /* ---- txn.c, command.c ----------------------------------------------------------------------- */
 
 tn_status lite_txn_begin(tn_driver_conn *conn, const tn_txn_request *request, int64_t deadline_ns,

@@ -59,6 +59,15 @@ static const tn_txn_ops txn_ops = {
     .rollback_to = lite_txn_rollback_to,
 };
 
+static const tn_bulk_ops bulk_ops = {
+    .size = sizeof bulk_ops,
+    .open = lite_bulk_open,
+    .describe = lite_bulk_describe,
+    .write = lite_bulk_write,
+    .finish = lite_bulk_finish,
+    .abandon = lite_bulk_abandon,
+};
+
 /* Not claimed: types before a row is there (expressions have none), numerics beyond 15 digits, two
  * writers at once, schemas. */
 TN_DRIVER_EXPORT const tn_module tn_driver_module = {
@@ -77,6 +86,7 @@ TN_DRIVER_EXPORT const tn_module tn_driver_module = {
     .stmt = &stmt_ops,
     .cursor = &cursor_ops,
     .txn = &txn_ops,
+    .bulk = &bulk_ops,
     .catalog = &lite_catalog_ops,
     .client = client,
 };

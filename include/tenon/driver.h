@@ -17,10 +17,10 @@
  *   1.1  tn_txn_ops gained identify() and outcome(), tn_conn_info gained pooled, capabilities
  * gained TN_CAP_REMOTE. Nothing that was there changed: rebuild, and set the bit if connecting goes
  *        over a network.
- *   1.2  tn_txn_request gained eager: a begin() that is lazy heeds it. tn_batch_ops and tn_notify_ops
- *        are called, and have another shape than they had while nobody called them (listen() takes
- *        several channels, probe(), answered() and sql are new). A module with an old table is
- *        refused.
+ *   1.2  tn_txn_request gained eager: a begin() that is lazy heeds it. tn_batch_ops, tn_bulk_ops
+ * and tn_notify_ops are called, and have another shape than they had while nobody called them
+ *        (listen() takes several channels, probe(), answered() and sql are new). A module with an
+ *        old table is refused.
  *
  * WORDS. Each operation's comment opens with Mandatory:, Optional: or Optional with default:.
  *
@@ -414,18 +414,51 @@ typedef struct tn_batch_ops {
 
 typedef struct tn_driver_bulk tn_driver_bulk;
 
+/* Where many rows go. Names are SQL text already: quoted, "app"."users". Valid until the bulk ends.
+ */
+typedef struct tn_bulk_request {
+    size_t size;
+    tn_str table;
+    const tn_str *columns; /* at least one */
+    size_t n_columns;
+    const tn_str *keys; /* of these columns, when rows of the same key replace older ones */
+    size_t n_keys;
+    tn_str conflict;        /* "", or "ON CONFLICT ..." as it stands behind the rows of an INSERT */
+    tn_driver_stmt *insert; /* INSERT INTO table (columns) VALUES ($1, ...) conflict, prepared */
+    /* minor 2 ends here */
+} tn_bulk_request;
+
+/* What is known of a bulk; valid while it lives. */
+typedef struct tn_bulk_info {
+    size_t size;
+    const tn_param *params; /* what each column takes, as of placeholders */
+    uint64_t failed_row;    /* of the write() or finish() that failed, from 1; 0: not known */
+    uint32_t failed_column; /* the same */
+    bool merging;           /* it failed when the rows were there and were put into the table */
+    /* minor 2 ends here */
+} tn_bulk_info;
+
 typedef struct tn_bulk_ops {
     size_t size;
     /* Optional, all together: writes many rows into a table by the fastest way (COPY). Without the
-     * table the host inserts by a prepared statement in one transaction. */
-    tn_status (*open)(tn_driver_conn *conn, tn_str table, const tn_str *columns, size_t n_columns,
-                      int64_t deadline_ns, tn_driver_bulk **ret, tn_error *err);
+     * table the host executes the INSERT once a row. Called in state TN_CONN_IN_TXN; nothing else
+     * is called on the connection until finish() went well or abandon(), state() apart. */
+    tn_status (*open)(tn_driver_conn *conn, const tn_bulk_request *request, int64_t deadline_ns,
+                      tn_driver_bulk **ret, tn_error *err);
+    /* ret->size is set by the host; no I/O. */
+    void (*describe)(const tn_driver_bulk *bulk, tn_bulk_info *ret);
+    /* rows * n_columns values, converted as for execute(). Nothing of them is kept. An error may be
+     * of an earlier row. */
     tn_status (*write)(tn_driver_bulk *bulk, const tn_value *values, uint32_t rows,
                        int64_t deadline_ns, tn_error *err);
+    /* Everything is in the table, as far as the transaction goes: *ret_rows were inserted or
+     * updated. The handle is gone on success only. */
     tn_status (*finish)(tn_driver_bulk *bulk, int64_t deadline_ns, int64_t *ret_rows,
                         tn_error *err);
-    void (*abandon)(tn_driver_bulk *bulk);
-    /* minor 0 ends here */
+    /* Ends it in any state; the host rolls back. May wait until the deadline for the connection to
+     * be usable again, and else leaves it TN_CONN_BUSY. NULL is fine. */
+    void (*abandon)(tn_driver_bulk *bulk, int64_t deadline_ns);
+    /* minor 2 ends here */
 } tn_bulk_ops;
 
 typedef struct tn_notification {

@@ -104,14 +104,15 @@ typedef struct tn_error {
     char internal_query[256];
     char source[128];     /* file:line function in the server, for bug reports */
     char transaction[48]; /* of an outcome in doubt: what tn_commit_outcome() asks about */
-    char reserved[80];
+    uint32_t row;         /* of a bulk (bulk.h), from 1; 0: not known */
+    char reserved[76];
 } tn_error;
 
 /* clang-format off */
 #ifdef __cplusplus
 #define TN_ERROR_INIT {}
 #else
-#define TN_ERROR_INIT {TN_OK, TN_RETRY_NO, TN_OUTCOME_NONE, TN_PHASE_NONE, "", false, 0, 0, 0, "", "", "", "", "", "", "", "", "", "", "", "", "", ""}
+#define TN_ERROR_INIT {TN_OK, TN_RETRY_NO, TN_OUTCOME_NONE, TN_PHASE_NONE, "", false, 0, 0, 0, "", "", "", "", "", "", "", "", "", "", "", "", "", 0, ""}
 #endif
 /* clang-format on */
 

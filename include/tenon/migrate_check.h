@@ -152,14 +152,24 @@ typedef void tn_lint_fn(void *arg, const tn_lint_finding *finding);
 /* Rule i; NULL past the end. Static. */
 TN_API const tn_lint_rule *tn_lint_rules(size_t i);
 
+/* Which migrations are looked at. TN_LINT_OPTIONS_INIT: all; fields are only added at the end. */
+typedef struct tn_lint_options {
+    size_t size;
+    const char *after;               /* only versions behind this one; NULL or "": all */
+    const tn_migrate_status *status; /* of these migrations: only what is pending; NULL: all */
+} tn_lint_options;
+/* clang-format off */
+#define TN_LINT_OPTIONS_INIT {sizeof(tn_lint_options), NULL, NULL}
+/* clang-format on */
+
 /*
- * Looks at the text of the migrations for one driver; nothing is run. after: only versions behind
- * this one (NULL: all). Tables that those create themselves are no danger to anybody.
+ * Looks at the text of the migrations for one driver; nothing is run. options may be NULL. Tables
+ * that the migrations which are looked at create themselves are no danger to anybody.
  * `-- migrate:up ignore:RULE` and destructive:ok silence what they name. Returns how many findings
  * there are; TN_NOMEM is a finding of no rule (rule NULL).
  */
-TN_API size_t tn_lint(const tn_migrations *migrations, const char *driver, const char *after,
-                      tn_lint_fn *fn, void *arg);
+TN_API size_t tn_lint(const tn_migrations *migrations, const char *driver,
+                      const tn_lint_options *options, tn_lint_fn *fn, void *arg);
 
 /* ---- files ----------------------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 
 #include <tenon/args.h>
 #include <tenon/batch.h>
+#include <tenon/bulk.h>
 #include <tenon/config.h>
 #include <tenon/db.h>
 #include <tenon/drivers.h>

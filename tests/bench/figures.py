@@ -56,18 +56,19 @@ TARGETS = [
 ]
 NAMES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 SIZE_LIMIT = 300 * 1024
+IMPORT_LIMIT = 0.9
 
 
 def read(paths):
-    """{database: {workload: {...}}}, and the size if an input has it."""
-    found, size = {}, None
+    """{database: {workload: {...}}}, and what else the inputs have: the size, the import."""
+    found, others = {}, {}
     for path in paths:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
-        size = content.get("size", size)
-        for each in content.get("databases", [content]):
+        others.update({key: content[key] for key in ("size", "import") if key in content})
+        for each in content.get("databases", [content] if "database" in content else []):
             found[each["database"]] = {w["name"]: w for w in each["workloads"]}
-    return found, size
+    return found, others
 
 
 def of(found, target, who, workload):
@@ -111,7 +112,25 @@ def micro(entry):
     return "" if not entry else f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def targets_table(found, size):
+def other_rows(others):
+    """What is not a workload: a file that is read by the command, and the library's size."""
+    lines = []
+    if "import" in others:
+        psql, own = others["import"]["psql_us"], others["import"]["tenon_us"]
+        word = "met" if psql / own >= IMPORT_LIMIT else "**missed**"
+        rows = others["import"]["rows"]
+        lines.append(f"| PostgreSQL | `tenon sql import`, {rows} rows of CSV, rate to that of"
+                     f" psql's `\\copy` | ≥ {IMPORT_LIMIT} | {psql / own:.2f} | | {word} |"
+                     f" {own} | {psql} |")
+    if "size" in others:
+        size = others["size"]
+        word = "met" if size <= SIZE_LIMIT else "**missed**"
+        lines.append(f"| | libtenon and one driver, stripped | ≤ {SIZE_LIMIT // 1024} KiB |"
+                     f" {size / 1024:.0f} KiB | | {word} | | |")
+    return lines
+
+
+def targets_table(found, others):
     lines = ["| | | target | measured | median | | tenon, µs | reference, µs |",
              "|---|---|--:|--:|--:|---|--:|--:|"]
     for target in TARGETS:
@@ -129,11 +148,7 @@ def targets_table(found, size):
             cells += ["", "", "not measured"]
         cells += [micro(own), micro(raw)] if target.kind in ("time", "milliseconds") else ["", ""]
         lines.append("| " + " | ".join(cells) + " |")
-    if size:
-        word = "met" if size <= SIZE_LIMIT else "**missed**"
-        lines.append(f"| | libtenon and one driver, stripped | ≤ {SIZE_LIMIT // 1024} KiB |"
-                     f" {size / 1024:.0f} KiB | | {word} | | |")
-    return lines
+    return lines + other_rows(others)
 
 
 def all_table(found, database):
@@ -283,17 +298,17 @@ def main():
     parser.add_argument("--readme")
     parser.add_argument("inputs", nargs="+")
     options = parser.parse_args()
-    found, size = read(options.inputs)
-    size = options.size or size
-    lines = targets_table(found, size)
+    found, others = read(options.inputs)
+    if options.size:
+        others["size"] = options.size
+    lines = targets_table(found, others)
     for database in found:
         lines += [""] + all_table(found, database)
     print("\n".join(lines))
     if options.json:
         content = {"databases": [{"database": d, "workloads": list(w.values())}
                                  for d, w in found.items()]}
-        if size:
-            content["size"] = size
+        content.update(others)
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(content, file, indent=1)
             file.write("\n")

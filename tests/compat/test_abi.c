@@ -236,12 +236,28 @@ static void layout_of_tn_batch_ops(void **state)
 static void layout_of_tn_bulk_ops(void **state)
 {
     (void)state;
-    SIZE(tn_bulk_ops, 40);
+    SIZE(tn_bulk_ops, 48);
     AT(tn_bulk_ops, size, 0);
     AT(tn_bulk_ops, open, 8);
-    AT(tn_bulk_ops, write, 16);
-    AT(tn_bulk_ops, finish, 24);
-    AT(tn_bulk_ops, abandon, 32);
+    AT(tn_bulk_ops, describe, 16);
+    AT(tn_bulk_ops, write, 24);
+    AT(tn_bulk_ops, finish, 32);
+    AT(tn_bulk_ops, abandon, 40);
+    SIZE(tn_bulk_request, 80);
+    AT(tn_bulk_request, size, 0);
+    AT(tn_bulk_request, table, 8);
+    AT(tn_bulk_request, columns, 24);
+    AT(tn_bulk_request, n_columns, 32);
+    AT(tn_bulk_request, keys, 40);
+    AT(tn_bulk_request, n_keys, 48);
+    AT(tn_bulk_request, conflict, 56);
+    AT(tn_bulk_request, insert, 72);
+    SIZE(tn_bulk_info, 32);
+    AT(tn_bulk_info, size, 0);
+    AT(tn_bulk_info, params, 8);
+    AT(tn_bulk_info, failed_row, 16);
+    AT(tn_bulk_info, failed_column, 24);
+    AT(tn_bulk_info, merging, 28);
 }
 
 static void layout_of_tn_notification(void **state)
@@ -377,7 +393,8 @@ static void layout_of_error(void **state)
     AT(tn_error, internal_query, 2164);
     AT(tn_error, source, 2420);
     AT(tn_error, transaction, 2548);
-    AT(tn_error, reserved, 2596);
+    AT(tn_error, row, 2596);
+    AT(tn_error, reserved, 2600);
 }
 
 static void layout_of_rows(void **state)

@@ -21,7 +21,7 @@ fits() {
     if [ -s "$err" ]; then flunk "$1: nothing on standard error" "$(cat "$err")"; fi
 }
 
-commands=(health sql env "drivers list" "drivers inspect" "drivers certify"
+commands=(health sql "sql import" "sql export" env "drivers list" "drivers inspect" "drivers certify"
     "migrate new" "migrate dev" "migrate deploy" "migrate status" "migrate plan" "migrate verify" "migrate lint"
     "migrate down" "migrate baseline" "migrate repair" "migrate squash" "migrate embed"
     "db create" "db drop" "db reset" "db clone" doctor "pg run" completion)

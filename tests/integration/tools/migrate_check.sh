@@ -63,6 +63,8 @@ create table late (a int);'
 exits "a file out of order" 4 "$TENON" migrate verify --json
 json "is called that" '[p["code"] for p in d["problems"]] == ["OUT_OF_ORDER"]'
 exits "plan refuses it" 4 "$TENON" migrate plan
+exits "lint finds it" 4 "$TENON" migrate lint
+says "as what it is" '20250101000000_late.sql:1:1: error FILE004' "$out"
 rm migrations/20250101000000_late.sql
 
 # ---- plan

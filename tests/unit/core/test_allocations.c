@@ -56,6 +56,10 @@ static const tn_param params[] = {{.type = TN_TYPE_INT32},
                                   {.type = TN_TYPE_FLOAT8},
                                   {.type = TN_TYPE_UUID}};
 static const mock_answer answers[] = {
+    {.sql = "INSERT INTO \"t\" (\"a\", \"b\", \"c\", \"d\", \"e\") VALUES ($1, $2, $3, $4, $5)",
+     .params = params,
+     .n_params = 5,
+     .affected = 1},
     {.sql = "write", .params = params, .n_params = 5, .affected = 1},
     {.sql = "one",
      .params = params,
@@ -92,6 +96,23 @@ static void the_counter_counts(void **state)
 
     assert_ok(tn_exec(*state, "a statement that is not cached", NULL, NULL, &err), err);
     assert_true(allocations - before >= 2);
+}
+
+static void no_allocation_per_row_of_a_bulk(void **state)
+{
+    tn_error err = TN_ERROR_INIT;
+    size_t before = 0;
+    tn_bulk *bulk;
+
+    assert_ok(tn_bulk_open(*state, NULL, "t", "a, b, c, d, e", &bulk, &err), err);
+    for (int i = 0; i < 1010; i++) {
+        if (i == 10)
+            before = allocations;
+        assert_int_equal(tn_bulk_row(bulk, tn_args(i, INT64_C(5) << i % 40, "text", 1.5, uuid)),
+                         TN_OK);
+    }
+    assert_int_equal(allocations, before);
+    assert_ok(tn_bulk_finish(bulk, NULL, &err), err);
 }
 
 static size_t count_exec(tn_db *db)
@@ -245,6 +266,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_counter_counts),
+        cmocka_unit_test(no_allocation_per_row_of_a_bulk),
         cmocka_unit_test(a_client_allocates_nothing_per_cached_call),
         cmocka_unit_test(a_session_allocates_nothing_per_cached_call),
         cmocka_unit_test(a_transaction_allocates_nothing_per_cached_call),

@@ -77,19 +77,26 @@ struct tn_driver_bulk {
 };
 static tn_driver_bulk the_bulk;
 
-static tn_status open_bulk(tn_driver_conn *conn, tn_str name, const tn_str *columns,
-                           size_t n_columns, int64_t deadline_ns, tn_driver_bulk **ret,
-                           tn_error *err)
+static tn_status open_bulk(tn_driver_conn *conn, const tn_bulk_request *request,
+                           int64_t deadline_ns, tn_driver_bulk **ret, tn_error *err)
 {
+    tn_stmt_info info = {.size = sizeof(info)};
+
     (void)conn;
-    (void)columns;
     (void)deadline_ns;
     (void)err;
-    assert_true(tn_str_equal(name, TN__STR("t")));
-    assert_int_equal(n_columns, 1);
+    assert_true(tn_str_equal(request->table, TN__STR("t")));
+    assert_int_equal(request->n_columns, 1);
+    mock_module(m)->stmt->describe(request->insert, &info);
     the_bulk.open = true;
     *ret = &the_bulk;
     return TN_OK;
+}
+
+static void describe_bulk(const tn_driver_bulk *bulk, tn_bulk_info *ret)
+{
+    assert_ptr_equal(bulk, &the_bulk);
+    *ret = (tn_bulk_info){.size = ret->size, .failed_row = 7};
 }
 
 static tn_status write_bulk(tn_driver_bulk *bulk, const tn_value *values, uint32_t rows,
@@ -114,8 +121,9 @@ static tn_status finish_bulk(tn_driver_bulk *bulk, int64_t deadline_ns, int64_t 
     return TN_OK;
 }
 
-static void abandon_bulk(tn_driver_bulk *bulk)
+static void abandon_bulk(tn_driver_bulk *bulk, int64_t deadline_ns)
 {
+    (void)deadline_ns;
     assert_true(bulk->open);
     bulk->open = false;
     seen.abandoned++;
@@ -189,6 +197,7 @@ static tn_status catalog_describe(tn_driver_conn *conn, tn_str schema, int64_t d
 static const tn_batch_ops batch_ops = {.size = sizeof(batch_ops), .run = run_batch};
 static const tn_bulk_ops bulk_ops = {.size = sizeof(bulk_ops),
                                      .open = open_bulk,
+                                     .describe = describe_bulk,
                                      .write = write_bulk,
                                      .finish = finish_bulk,
                                      .abandon = abandon_bulk};
@@ -348,32 +357,43 @@ static void batches_do_not_go_past_the_rules(void **state)
     assert_null(wrapper->batch);
 }
 
-static tn_driver_bulk *open_one(tn_status expected)
+static tn_driver_bulk *open_one(tn_driver_stmt *insert, tn_status expected)
 {
     const tn_str column = TN__STR("a");
+    const tn_bulk_request request = {.size = sizeof(request),
+                                     .table = TN__STR("t"),
+                                     .columns = &column,
+                                     .n_columns = 1,
+                                     .insert = insert};
     tn_driver_bulk *bulk = NULL;
 
-    assert_status(wrapper->bulk->open(conn, TN__STR("t"), &column, 1, TN_NO_DEADLINE, &bulk, &err),
-                  expected);
+    assert_status(wrapper->bulk->open(conn, &request, TN_NO_DEADLINE, &bulk, &err), expected);
     return bulk;
 }
 
 static void bulk_goes_through(void **state)
 {
     const tn_value one = {.type = TN_TYPE_INT64, .as.i = 1};
+    tn_bulk_info info = {.size = sizeof(info)};
+    tn_driver_stmt *insert;
     int64_t rows = 0;
 
     (void)state;
-    tn_driver_bulk *bulk = open_one(TN_OK);
+    assert_ok(wrapper->stmt->prepare(conn, TN__STR("returning"), TN_NO_DEADLINE, &insert, &err),
+              err);
+    tn_driver_bulk *bulk = open_one(insert, TN_OK);
+    wrapper->bulk->describe(bulk, &info);
+    assert_int_equal(info.failed_row, 7);
     assert_ok(wrapper->bulk->write(bulk, &one, 1, TN_NO_DEADLINE, &err), err);
     assert_ok(wrapper->bulk->write(bulk, &one, 1, TN_NO_DEADLINE, &err), err);
     assert_ok(wrapper->bulk->finish(bulk, TN_NO_DEADLINE, &rows, &err), err);
     assert_int_equal(rows, 2);
-    wrapper->bulk->abandon(open_one(TN_OK));
-    wrapper->bulk->abandon(NULL);
+    wrapper->bulk->abandon(open_one(insert, TN_OK), TN_NO_DEADLINE);
+    wrapper->bulk->abandon(NULL, TN_NO_DEADLINE);
     assert_int_equal(seen.abandoned, 1);
     lose();
-    assert_null(open_one(TN_LOST));
+    assert_null(open_one(insert, TN_LOST));
+    wrapper->stmt->close(insert);
 }
 
 static void notifications_go_through(void **state)

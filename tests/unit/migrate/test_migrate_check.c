@@ -240,6 +240,31 @@ static void a_plan_tells_what_fails(void **state)
     assert_int_equal(count(f, "select count(*) from sqlite_schema"), 0);
 }
 
+/* Transaction commands as the runner takes them. */
+static void a_plan_takes_what_a_deploy_takes(void **state)
+{
+    static const char text[] =
+        "-- migrate:up\nbegin;\ncreate table t (a int);\nsavepoint s;\ncreate "
+        "table u (a int);\nrollback to s;\ncommit;\n";
+    const tn_migration_file file = {.name = "1_t.sql", .text = text, .len = sizeof(text) - 1};
+    const tn_migration_files files = {.size = sizeof(files), .files = &file, .count = 1};
+    fixture *f = *state;
+    tn_plan *plan = NULL;
+    char changes[500] = "";
+
+    tn_migrations *set = tn_migrations_embedded(&files, "sqlite", NULL, &f->err);
+    assert_non_null(set);
+    assert_int_equal(tn_plan_make(f->db, set, NULL, NULL, &plan, &f->err), TN_OK);
+    assert_int_equal(tn_plan_count(plan), 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(tn_plan_at(plan, i)->state, TN_PLAN_RUN);
+    (void)tn_schema_compare(tn_plan_before(plan), tn_plan_after(plan), take_change, changes);
+    assert_string_equal(changes, "1 t ; ");
+    tn_plan_free(plan);
+    tn_migrations_free(set);
+    assert_int_equal(count(f, "select count(*) from sqlite_schema"), 0);
+}
+
 static void a_plan_may_only_show(void **state)
 {
     tn_plan_options options = TN_PLAN_OPTIONS_INIT;
@@ -351,6 +376,7 @@ int main(void)
         TEST(the_history_has_the_fingerprint),
         TEST(a_plan_changes_nothing),
         TEST(a_plan_tells_what_fails),
+        TEST(a_plan_takes_what_a_deploy_takes),
         TEST(a_plan_may_only_show),
         TEST(a_squashed_file_stands_for_all),
         TEST(a_file_of_the_schema_is_the_same_bytes),

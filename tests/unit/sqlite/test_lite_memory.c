@@ -215,10 +215,10 @@ static void threads_at_once(void **state)
     (void)lite_test_connect(t, 2);
     (void)lite_q(t, "create table t (id integer primary key, a integer, b bytea)");
     (void)lite_q(t, "insert into t values (1, 100, zeroblob(9000)), (2, 0, null)");
-    for (int i = 0; i < LITE_TEST_CONNS; i++) {
+    for (int i = 0; i < LITE_TEST_CONNS; i++)
         workers[i] = (worker){.test = *t, .number = i};
+    for (int i = 0; i < LITE_TEST_CONNS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, move, &workers[i]), 0);
-    }
     for (int i = 0; i < LITE_TEST_CONNS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     for (int i = 0; i < LITE_TEST_CONNS; i++)

@@ -229,7 +229,7 @@ static void sleeping_is_waiting(void **state)
     (void)lite_q(t, "select pg_sleep(0.02)");
     lite_test_meanwhile = NULL;
     assert_true(now_ms() - started >= 19);
-    assert_true(meanwhile_calls >= 4);
+    assert_true(meanwhile_calls >= 1);
 }
 
 static void cancel_meanwhile(lite_test *t)

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many rows by one prepared INSERT. The first one is run as any statement is, which takes the write
+ * lock; behind it nothing can get in between, so that the others are bound and stepped.
+ *
+ * SQLite holds nothing against a value that is not of its column's type, and reading it would fail
+ * then. So the columns' declared types are looked up, values are converted to them by the host, and
+ * texts are read here as PostgreSQL reads them.
+ */
+#include "sqlite/lite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+struct tn_driver_bulk {
+    tn_driver_conn *conn;
+    tn_driver_stmt *insert;
+    size_t n_columns;
+    lite_type *types;
+    tn_param *params;
+    tn_value *values; /* of one row, texts read */
+    tn__arena arena;  /* for them */
+    uint64_t rows;
+    uint64_t failed_row;
+    uint32_t failed_column;
+    int64_t written;
+};
+
+static void put_columns(tn__buf *sql, const tn_bulk_request *request)
+{
+    tn__buf_puts(sql, "SELECT ");
+    for (size_t i = 0; i < request->n_columns; i++) {
+        tn__buf_puts(sql, i ? ", " : "");
+        tn__buf_str(sql, request->columns[i]);
+    }
+    tn__buf_puts(sql, " FROM ");
+    tn__buf_str(sql, request->table);
+}
+
+static void take_type(tn_driver_bulk *bulk, sqlite3_stmt *stmt, size_t i)
+{
+    lite_type *type = &bulk->types[i];
+    const char *declared = sqlite3_column_decltype(stmt, (int)i);
+
+    (void)lite_decltype(kit_str(declared), type);
+    bulk->params[i] = (tn_param){
+        .type = type->type,
+        .element = type->element,
+        .type_name = type->type == TN_TYPE_ARRAY ? "" : type->sql,
+    };
+}
+
+static tn_status read_types(tn_driver_bulk *bulk, const tn_bulk_request *request, tn_error *err)
+{
+    tn_driver_conn *conn = bulk->conn;
+    tn__buf *sql = &conn->scratch;
+    sqlite3_stmt *stmt = NULL;
+
+    tn__buf_reset(sql);
+    put_columns(sql, request);
+    if (sql->failed)
+        return kit_nomem(conn->host, err, TN_PHASE_PREPARE);
+    int rc = sqlite3_prepare_v2(conn->db, sql->ptr, (int)sql->len + 1, &stmt, NULL);
+    if (rc != SQLITE_OK)
+        return lite_error(conn, rc, &(lite_where){.phase = TN_PHASE_PREPARE}, err);
+    bool all = (size_t)sqlite3_column_count(stmt) == request->n_columns;
+    for (size_t i = 0; all && i < request->n_columns; i++)
+        take_type(bulk, stmt, i);
+    (void)sqlite3_finalize(stmt);
+    return all ? TN_OK
+               : lite_fail(conn, TN_PHASE_PREPARE, "42703", err, "the columns cannot be read back");
+}
+
+static void free_bulk(tn_driver_bulk *bulk)
+{
+    if (!bulk)
+        return;
+    tn__arena_free(&bulk->arena);
+    free(bulk->types);
+    free(bulk->params);
+    free(bulk->values);
+    free(bulk);
+}
+
+static tn_driver_bulk *new_bulk(tn_driver_conn *conn, const tn_bulk_request *request)
+{
+    tn_driver_bulk *bulk = calloc(1, sizeof *bulk);
+    size_t n = request->n_columns;
+
+    if (!bulk)
+        return NULL;
+    bulk->conn = conn;
+    bulk->insert = request->insert;
+    bulk->n_columns = n;
+    tn__arena_init(&bulk->arena, TN__BUF_MAX);
+    bulk->types = calloc(n, sizeof *bulk->types);
+    bulk->params = calloc(n, sizeof *bulk->params);
+    bulk->values = calloc(n, sizeof *bulk->values);
+    if (bulk->types && bulk->params && bulk->values)
+        return bulk;
+    free_bulk(bulk);
+    return NULL;
+}
+
+tn_status lite_bulk_open(tn_driver_conn *conn, const tn_bulk_request *request, int64_t deadline_ns,
+                         tn_driver_bulk **ret, tn_error *err)
+{
+    tn_driver_bulk *bulk = new_bulk(conn, request);
+
+    if (!bulk)
+        return kit_nomem(conn->host, err, TN_PHASE_PREPARE);
+    lite_arm(conn, deadline_ns);
+    tn_status status = read_types(bulk, request, err);
+    if (status != TN_OK) {
+        lite_txn_fail(conn);
+        free_bulk(bulk);
+        return status;
+    }
+    *ret = bulk;
+    return TN_OK;
+}
+
+void lite_bulk_describe(const tn_driver_bulk *bulk, tn_bulk_info *ret)
+{
+    const tn_bulk_info info = {
+        .size = ret->size,
+        .params = bulk->params,
+        .failed_row = bulk->failed_row,
+        .failed_column = bulk->failed_column,
+    };
+
+    memcpy(ret, &info, ret->size < sizeof info ? ret->size : sizeof info);
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static bool is_foreign_text(const lite_type *type, const tn_value *value)
+{
+    return value->type == TN_TYPE_TEXT && type->type != TN_TYPE_TEXT && type->type != TN_TYPE_NULL;
+}
+
+/* Texts for columns of other types are read. *ret: the row as it is to be bound. */
+static tn_status read_texts(tn_driver_bulk *bulk, const tn_value *values, const tn_value **ret,
+                            tn_error *err)
+{
+    tn_driver_conn *conn = bulk->conn;
+    char message[256];
+    bool any = false;
+
+    for (size_t i = 0; !any && i < bulk->n_columns; i++)
+        any = is_foreign_text(&bulk->types[i], &values[i]);
+    *ret = any ? bulk->values : values;
+    if (!any)
+        return TN_OK;
+    tn__arena_reset(&bulk->arena);
+    for (size_t i = 0; i < bulk->n_columns; i++) {
+        bulk->values[i] = values[i];
+        if (!is_foreign_text(&bulk->types[i], &values[i]))
+            continue;
+        const char *wrong = lite_text_parse(conn, &bulk->types[i],
+                                            tn__str(values[i].as.ptr, values[i].len), &bulk->arena,
+                                            &bulk->values[i], message, sizeof message);
+        if (!wrong)
+            continue;
+        bulk->failed_column = (uint32_t)i + 1;
+        return lite_fail(conn, TN_PHASE_BIND, wrong, err, "%s", message);
+    }
+    return TN_OK;
+}
+
+static tn_status insert_first(tn_driver_bulk *bulk, const tn_value *row, int64_t deadline_ns,
+                              tn_error *err)
+{
+    tn_driver_cursor *cursor;
+    tn_status status = lite_cursor_execute(bulk->insert, row, bulk->n_columns, 0, deadline_ns,
+                                           &cursor, err);
+
+    if (status == TN_OK)
+        lite_cursor_close(cursor);
+    return status;
+}
+
+static tn_status insert_next(tn_driver_bulk *bulk, const tn_value *row, tn_error *err)
+{
+    tn_driver_conn *conn = bulk->conn;
+    tn_driver_stmt *insert = bulk->insert;
+    tn_status status = lite_bind(insert, row, bulk->n_columns, err);
+
+    if (status != TN_OK)
+        return status;
+    int rc = sqlite3_step(insert->stmt);
+    if (rc != SQLITE_DONE)
+        status = lite_error(conn, rc, &(lite_where){TN_PHASE_EXECUTE, &insert->info, {NULL, 0}},
+                            err);
+    (void)sqlite3_reset(insert->stmt);
+    return status;
+}
+
+static tn_status write_row(tn_driver_bulk *bulk, const tn_value *values, int64_t deadline_ns,
+                           tn_error *err)
+{
+    tn_driver_conn *conn = bulk->conn;
+    const tn_value *row;
+
+    tn_status status = read_texts(bulk, values, &row, err);
+    if (status == TN_OK)
+        status = bulk->rows == 0 ? insert_first(bulk, row, deadline_ns, err)
+                                 : insert_next(bulk, row, err);
+    if (status != TN_OK) {
+        bulk->failed_row = bulk->rows + 1;
+        lite_txn_fail(conn);
+        return status;
+    }
+    bulk->rows++;
+    bulk->written += sqlite3_changes(conn->db);
+    return TN_OK;
+}
+
+tn_status lite_bulk_write(tn_driver_bulk *bulk, const tn_value *values, uint32_t rows,
+                          int64_t deadline_ns, tn_error *err)
+{
+    tn_status status = TN_OK;
+
+    lite_arm(bulk->conn, deadline_ns);
+    for (uint32_t i = 0; i < rows && status == TN_OK; i++)
+        status = write_row(bulk, values + i * bulk->n_columns, deadline_ns, err);
+    return status;
+}
+
+tn_status lite_bulk_finish(tn_driver_bulk *bulk, int64_t deadline_ns, int64_t *ret_rows,
+                           tn_error *err)
+{
+    (void)deadline_ns;
+    (void)err;
+    *ret_rows = bulk->written;
+    free_bulk(bulk);
+    return TN_OK;
+}
+
+void lite_bulk_abandon(tn_driver_bulk *bulk, int64_t deadline_ns)
+{
+    (void)deadline_ns;
+    free_bulk(bulk);
+}

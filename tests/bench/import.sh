@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# tenon sql import against psql's \copy: the same CSV file into the same table of DATABASE_URL
+# (PostgreSQL), in turns. Prints one JSON object.
+#
+#   import.sh <folder of the programs> [<rows> [<rounds>]]
+set -u -o pipefail
+folder=$1 rows=${2:-1000000} rounds=${3:-3}
+export TENON_NO_ENV=1
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+sql() {
+    psql -X -q -v ON_ERROR_STOP=1 "$DATABASE_URL" -tA -c "$1"
+}
+
+now() { # in microseconds
+    printf '%s\n' "${EPOCHREALTIME/[.,]/}"
+}
+
+by_psql() {
+    sql "\\copy bench_import from '$scratch/rows.csv' with (format csv, header)"
+}
+
+by_tenon() {
+    "$folder/tenon" sql import bench_import "$scratch/rows.csv" >/dev/null 2>&1
+}
+
+# once <psql|tenon>: how long it took, unless the rows are not all there.
+once() {
+    local from
+    sql 'truncate bench_import' || return 1
+    from=$(now)
+    "by_$1" || { echo "import: by $1 it failed" >&2; return 1; }
+    echo $(($(now) - from))
+    [ "$(sql 'select count(*) from bench_import')" = "$rows" ] ||
+        { echo "import: by $1 rows are missing" >&2; return 1; }
+}
+
+awk -v n="$rows" 'BEGIN {
+    print "id,quantity,price,name,created"
+    for (i = 0; i < n; i++)
+        printf "%d,%d,%.2f,item number %d,2026-01-01 %02d:%02d:%02d+00\n", i + 1, i % 1000,
+            i * 0.25, i, i / 3600 % 24, i / 60 % 60, i % 60
+}' >"$scratch/rows.csv"
+sql 'drop table if exists bench_import' 2>/dev/null
+sql 'create table bench_import (id bigint primary key, quantity integer not null,
+    price double precision not null, name text not null, created timestamptz not null)' || exit 1
+
+declare -A fastest=()
+for ((round = 0; round < rounds; round++)); do
+    for who in psql tenon; do
+        spent=$(once "$who") || exit 1
+        [ -n "${fastest[$who]:-}" ] && [ "${fastest[$who]}" -le "$spent" ] || fastest[$who]=$spent
+    done
+done
+sql 'drop table bench_import'
+printf '{"import": {"rows": %d, "rounds": %d, "psql_us": %d, "tenon_us": %d}}\n' "$rows" "$rounds" \
+    "${fastest[psql]}" "${fastest[tenon]}"
