@@ -10,7 +10,7 @@ function(tenon_flags target)
     -Wall -Wextra -Wshadow -Wformat=2 -Wmissing-prototypes -Wstrict-prototypes -Wundef
     -Werror=implicit-function-declaration -Werror=int-conversion
     -Wimplicit-fallthrough -Wpointer-arith -Wwrite-strings -Wincompatible-pointer-types
-    -fno-common -fstack-protector-strong -ffunction-sections -fdata-sections
+    -fno-common -fno-semantic-interposition -fstack-protector-strong -ffunction-sections -fdata-sections
     # Messages are cut on purpose: snprintf() is there for that.
     $<$<C_COMPILER_ID:GNU>:-Woverride-init;-Wno-format-truncation>
     $<$<C_COMPILER_ID:Clang>:-Winitializer-overrides>
@@ -37,6 +37,14 @@ function(tenon_flags target)
     target_compile_options(${target} PRIVATE --coverage -fprofile-update=atomic)
     target_link_options(${target} PRIVATE --coverage)
   endif()
+endfunction()
+
+# tenon_small(<target> <patterns of files>): what is not run for each statement (opening, settings,
+# checks, reports) is made small, where the rest is made fast.
+function(tenon_small target)
+  file(GLOB files LIST_DIRECTORIES false CONFIGURE_DEPENDS ${ARGN})
+  set_property(SOURCE ${files} TARGET_DIRECTORY ${target} APPEND PROPERTY COMPILE_OPTIONS
+    $<$<CONFIG:Release,RelWithDebInfo>:-Os>)
 endfunction()
 
 # tenon_add_driver(NAME <scheme> SOURCES <files> [LIBRARIES <targets>] [ALIASES <schemes>] [NO_INSTALL])
