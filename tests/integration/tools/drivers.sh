@@ -99,7 +99,7 @@ if [ -e "$TENON_TEST_TRACE/constructor" ]; then flunk "nothing was mapped"; else
 # Known, but not installed: another message than unknown.
 mkdir -p "$scratch/prefix/bin" "$scratch/prefix/lib"
 cp "$TENON" "$scratch/prefix/bin/tenon"
-cp "$(dirname "$TENON")"/../lib/libtenon.so.* "$scratch/prefix/lib/" 2>/dev/null
+cp "$(dirname "$TENON")"/../lib/libtenon{,-migrate}.so.* "$scratch/prefix/lib/" 2>/dev/null
 if [ -e "$scratch/prefix/lib/libtenon.so.0" ]; then
     exits "a driver that is not installed" 2 env -u LD_LIBRARY_PATH "$scratch/prefix/bin/tenon" health --url postgresql://h/x
     says "a driver that is not installed: says so" 'driver "postgresql": not installed; looked in .*/prefix/lib/tenon/drivers'
