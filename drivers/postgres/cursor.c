@@ -281,7 +281,8 @@ static bool set_expectation(tn_driver_stmt *stmt)
         pg_expect(conn, TN_OUTCOME_IN_DOUBT);
     conn->committing = inside && stmt->commits;
     pg_identity_statement(stmt, inside);
-    if (stmt->changes) {
+    conn->dirty_locally = conn->dirty_locally || (stmt->changes & PG_CHANGES_LOCALLY);
+    if (stmt->changes & ~PG_CHANGES_LOCALLY) {
         conn->dirty = true;
         conn->exact = false;
         conn->dirty_statements = conn->dirty_statements || (stmt->changes & PG_CHANGES_STATEMENTS);

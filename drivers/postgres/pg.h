@@ -125,6 +125,7 @@ struct tn_driver_conn {
     bool committing;       /* what is pending is a COMMIT */
     bool failed;           /* an error of what is pending was read, or the tag ROLLBACK */
     bool dirty;            /* session state was changed */
+    bool dirty_locally;    /* until the transaction ends */
     bool dirty_statements; /* statements were prepared by SQL */
     uint8_t tail;          /* pg_tail */
     uint32_t syncs;        /* of a pipeline, still to be read */
@@ -280,7 +281,12 @@ struct tn_driver_stmt {
 };
 
 /* What a statement's text shows of session state. */
-enum { PG_CHANGES_SESSION = 1, PG_CHANGES_STATEMENTS = 2, PG_FORGETS_STATEMENTS = 4 };
+enum {
+    PG_CHANGES_SESSION = 1,
+    PG_CHANGES_STATEMENTS = 2,
+    PG_FORGETS_STATEMENTS = 4,
+    PG_CHANGES_LOCALLY = 8 /* until the transaction ends */
+};
 
 /* Does it give its transaction a number? In doubt it may. */
 typedef enum pg_writes { PG_READS = 0, PG_MAY_WRITE, PG_WRITES } pg_writes;

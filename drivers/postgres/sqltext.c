@@ -56,9 +56,11 @@ static bool is_all(const tn__tok *tok)
 
 static uint8_t changes_of_set(tn__lexer *lexer)
 {
-    static const char *const of_transaction[] = {"local", "transaction", "constraints"};
+    static const char *const of_transaction[] = {"transaction", "constraints"};
     tn__tok next = tn__lexer_skip(lexer);
 
+    if (word_is(&next, "local"))
+        return PG_CHANGES_LOCALLY;
     return word_in(&next, of_transaction, TN__COUNT_OF(of_transaction)) ? 0 : PG_CHANGES_SESSION;
 }
 

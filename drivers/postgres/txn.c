@@ -20,11 +20,14 @@ static tn_status command(tn_driver_conn *conn, const char *sql, tn_phase phase, 
 
     /* The end of a transaction takes settings back, which libpq has to be told where they are its.
      */
-    if (conn->direct.possible && !conn->dirty)
+    bool told = conn->dirty || conn->dirty_locally;
+
+    if (conn->direct.possible && !told)
         return pg_direct_command(conn, sql, phase, deadline_ns, tag, err);
     tn_status status = pg_command(conn, sql, phase, deadline_ns, &result, err);
     tn__copy_text(tag, TAG_SIZE, kit_str(result ? PQcmdStatus(result) : ""));
     PQclear(result);
+    conn->dirty_locally = conn->dirty_locally && pg_txn(conn) != PQTRANS_IDLE;
     return status;
 }
 

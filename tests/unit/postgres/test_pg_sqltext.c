@@ -20,7 +20,7 @@ static void session_changes_are_seen(void **state)
         {"select 1", 0},
         {"set work_mem = 1", PG_CHANGES_SESSION},
         {"/* c */ SET role app", PG_CHANGES_SESSION},
-        {"set local work_mem = 1", 0},
+        {"set local work_mem = 1", PG_CHANGES_LOCALLY},
         {"set transaction isolation level serializable", 0},
         {"set constraints all deferred", 0},
         {"set session characteristics as transaction read only", PG_CHANGES_SESSION},
