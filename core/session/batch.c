@@ -55,6 +55,7 @@ void tn_batch_reset(tn_batch_t *batch)
     if (!batch)
         return;
     batch->count = batch->n_texts = 0;
+    batch->last = NULL;
     batch->ran = false;
     batch->broken.status = TN_OK;
     if (batch->open_rows) {
@@ -302,14 +303,27 @@ void tn__batch_place(const tn_batch_t *batch, size_t index, tn_error *err)
         tn_error_prepend(err, "batch, statement %zu of %zu", index + 1, count);
 }
 
+/* Many fail alike, and an error is large. */
+static bool same_error(const tn_error *last, tn_status status, const tn_error *err)
+{
+    return last && last->status == status && last->outcome == err->outcome &&
+           last->retry == err->retry && last->position == err->position &&
+           strcmp(last->sqlstate, err->sqlstate) == 0 && strcmp(last->message, err->message) == 0 &&
+           strcmp(last->detail, err->detail) == 0 && strcmp(last->context, err->context) == 0;
+}
+
 void tn__batch_note(tn_batch_t *batch, tn__batch_item *item, tn_status status, const tn_error *err)
 {
     item->status = status;
-    item->error = err ? tn__arena_alloc(&batch->notes, sizeof(*err)) : NULL;
+    item->error = err && same_error(batch->last, status, err) ? batch->last : NULL;
+    if (item->error || !err)
+        return;
+    item->error = tn__arena_alloc(&batch->notes, sizeof(*err));
     if (!item->error)
         return;
     *item->error = *err;
     item->error->status = status;
+    batch->last = item->error;
 }
 
 /* ---- what became of them --------------------------------------------------------------------- */

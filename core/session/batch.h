@@ -72,6 +72,7 @@ struct tn_batch_t {
     unsigned open_rows;
     bool freed;      /* but for the rows that are open */
     tn__rows *spare; /* a closed rows object */
+    tn_error *last;  /* in notes, the one that was kept last */
     tn_error broken; /* by an add() that failed */
     tn_error error;  /* the driver's, for fail() */
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lexer.h"
 #include "base/relaxed.h"
 #include "base/str.h"
 #include "session/batch.h"
@@ -330,17 +331,9 @@ static tn_status prepare_all(pass *p, tn_error *err)
 
 /* ---- afterwards ------------------------------------------------------------------------------ */
 
-/* Many may have the same error, which is large. */
-static void note_same(tn_batch_t *batch, tn__batch_item *item, const tn_error *err,
-                      tn_error **shared)
+static void note_as(tn_batch_t *batch, tn__batch_item *item, const tn_error *err)
 {
-    if (*shared && (*shared)->status == err->status && (*shared)->outcome == err->outcome) {
-        item->status = err->status;
-        item->error = *shared;
-    } else {
-        tn__batch_note(batch, item, err->status, err);
-        *shared = item->error;
-    }
+    tn__batch_note(batch, item, err->status, err);
     item->state = TN__BATCH_FAILED;
     item->outcome = (uint8_t)err->outcome;
 }
@@ -365,7 +358,6 @@ static void judge_unheard(const tn__cached *stmt, tn_error *err)
 /* The whole came to an end before everything was told. */
 SELDOM static void judge_rest(pass *p, const tn_error *err)
 {
-    tn_error *shared = NULL;
     bool each = p->flags & TN_BATCH_EACH;
 
     for (size_t i = p->told; i < p->bound && (each || (i == p->told && !p->stopped)); i++) {
@@ -375,7 +367,7 @@ SELDOM static void judge_rest(pass *p, const tn_error *err)
             continue;
         if (each)
             judge_unheard(text_of(p, item)->stmt, &own);
-        note_same(p->batch, item, &own, &shared);
+        note_as(p->batch, item, &own);
     }
     if (p->told < p->batch->n_order && !p->stopped)
         watch_end(p, item_at(p, p->told), err);
@@ -476,8 +468,24 @@ static bool run_rest(pass *p)
     return true;
 }
 
-/* Where each is for itself, others have run since: that makes no difference if all of them only
- * read. */
+/* A SELECT may call what writes, but in which order two of them do is nobody's concern. */
+static bool is_query(const tn__cached *stmt)
+{
+    static const char *const words[] = {"select", "values", "table"};
+    tn__lexer lexer;
+
+    if (stmt->info.flags & TN_STMT_READ_ONLY)
+        return true;
+    tn__lexer_init(&lexer, tn__str(stmt->text, stmt->len));
+    tn__tok first = tn__lexer_skip(&lexer);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (tn__str_iequal(first.text, tn_str_from(words[i])))
+            return true;
+    return false;
+}
+
+/* Where each is for itself, others have run since: that makes no difference if all of them are
+ * queries. */
 static bool run_stale(pass *p)
 {
     tn_batch_t *batch = p->batch;
@@ -487,7 +495,7 @@ static bool run_stale(pass *p)
         tn__batch_item *item = item_at(p, i);
         if (!item->stale && !kept)
             continue;
-        if (!(text_of(p, item)->stmt->info.flags & TN_STMT_READ_ONLY))
+        if (!is_query(text_of(p, item)->stmt))
             return false;
         kept++;
     }
@@ -562,6 +570,7 @@ static void start_over(tn_batch_t *batch, const tn_db *db)
         batch->order[i] = (uint32_t)i;
     }
     batch->n_order = batch->count;
+    batch->last = NULL;
     tn__arena_reset(&batch->notes);
     tn__arena_reset(&batch->kept);
     batch->kept.limit = tn__relaxed(&db->provider->row_buffer);
@@ -670,14 +679,12 @@ static tn_status run_and_commit(void *arg, tn_db *tx, bool commit, tn_error *err
 /* What was found out of COMMIT holds for the statements of which nobody heard. */
 SELDOM static void judge_untold(tn_batch_t *batch, const tn_error *err)
 {
-    tn_error *shared = NULL;
-
     for (size_t i = 0; i < batch->count; i++) {
         tn__batch_item *item = &batch->items[i];
         bool unknown = item->outcome == TN_OUTCOME_IN_DOUBT ||
                        err->outcome == TN_OUTCOME_IN_DOUBT || err->outcome == TN_OUTCOME_APPLIED;
         if (item->state != TN__BATCH_DONE && unknown)
-            note_same(batch, item, err, &shared);
+            note_as(batch, item, err);
     }
 }
 

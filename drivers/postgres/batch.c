@@ -187,6 +187,18 @@ static void deliver(tn_driver_conn *conn, PGresult *result)
     reader->current = NULL;
 }
 
+/* The session has ended before the statements that are left: where each is for itself, that is to
+ * be known of each. */
+static void tell_not_run(tn_driver_conn *conn, tn_status status)
+{
+    pg_batch *batch = conn->batch;
+
+    if (!batch->each || batch->held)
+        return;
+    for (; batch->answered < batch->sent; batch->answered++)
+        batch->work.fail(batch->work.arg, batch->answered, status);
+}
+
 /* The server refused a statement, or its commit. */
 static tn_status refused(tn_driver_conn *conn, const PGresult *result, tn_error *err)
 {
@@ -196,11 +208,14 @@ static tn_status refused(tn_driver_conn *conn, const PGresult *result, tn_error 
     pg_judge(conn, result);
     batch->failed = !batch->each;
     batch->stopped = batch->stopped || batch->failed;
-    conn->if_lost = batch->each ? TN_OUTCOME_IN_DOUBT : TN_OUTCOME_NOT_APPLIED;
+    /* What ends the session is no statement's. It came instead of this one's answer, so this one
+     * was not done, nor what is behind it; unless it was done and being committed. */
+    conn->if_lost = batch->held ? TN_OUTCOME_IN_DOUBT : TN_OUTCOME_NOT_APPLIED;
     tn_status status = pg_fail_result(conn, result, TN_PHASE_EXECUTE, batch->work.error);
-    /* What ends the session is no statement's. */
-    if (conn->broken)
+    if (conn->broken) {
+        tell_not_run(conn, status);
         return pg_fail_result(conn, result, TN_PHASE_EXECUTE, err);
+    }
     bool gone = stmt->name[0] && pg_has_sqlstate(result, "26000");
     if (gone || pg_is_stale_plan(result)) {
         stmt->stale = true;
