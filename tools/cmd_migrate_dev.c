@@ -24,6 +24,7 @@
 #include "report.h"
 #include "schema_diff.h"
 #include "schema_file.h"
+#include "settings.h"
 #include "term.h"
 
 enum { QUIET_MS = 150 };
@@ -37,18 +38,31 @@ typedef struct dev {
 
 /* ---- one round ------------------------------------------------------------------------------- */
 
+/* A server, and settings that are right: what is wrong is told when the database is opened. */
+static bool is_server(const tool *t)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_config *config = settings_read(t, &err);
+    const char *url = config ? tn_config_url(config) : NULL;
+    bool server = url && db_url_kind(url) == DB_SERVER && tn_config_check(config, &err) == TN_OK;
+
+    tn_config_free(config);
+    return server;
+}
+
 /* Who cannot make a database may still use one that is there. */
-static void ensure_database(tool *t)
+static void ensure_database(const tool *t)
 {
     tn_error err = TN_ERROR_INIT;
     bool done = false;
-    db_job job = {.t = t};
     tool quiet = *t;
+    db_job job;
 
-    if (t->url && db_url_kind(t->url) != DB_SERVER)
+    if (!is_server(t))
         return;
     quiet.json = false;
-    if (db_job_open(&job, &quiet) == TOOL_EXIT_FINE && job.kind == DB_SERVER &&
+    quiet.quiet = true;
+    if (db_job_open(&job, &quiet) == TOOL_EXIT_FINE &&
         db_server_create(&job, &done, &err) == TN_OK && done && !t->quiet)
         fprintf(stderr, "the database %s was created\n", job.name);
     db_job_close(&job);

@@ -25,7 +25,9 @@ static void set_reason(tn_drift *d, tn_db *session)
     char recorded[32];
 
     if (d->state == TN_DRIFT_UNKNOWN) {
-        if (!s->exists)
+        if (!d->version[0])
+            snprintf(d->reason, sizeof(d->reason), "nothing was applied yet");
+        else if (!s->exists)
             snprintf(d->reason, sizeof(d->reason),
                      "no schema was recorded yet: the next deploy does, or verify --accept-drift");
         else
@@ -50,7 +52,7 @@ static tn_status check(tn__database *database, tn_drift *d, tn_error *err)
     tn_status status = tn__newest_version(database, d->version, err);
 
     if (status == TN_OK)
-        status = tn__snapshot_take(database, &d->snapshot, err);
+        status = tn__snapshot_take(database, false, &d->snapshot, err);
     if (status != TN_OK)
         return status;
     d->state = !d->snapshot->expected              ? TN_DRIFT_UNKNOWN

@@ -19,6 +19,7 @@ void tn__problem_fault(tn_migrate_problem *problem, tn_migrate_fault fault)
         problem->fault = fault;
 }
 
+static void set(char *buf, size_t size, const char *format, va_list args) TN_PRINTF(3, 0);
 static void set(char *buf, size_t size, const char *format, va_list args)
 {
     char text[1024];

@@ -13,7 +13,7 @@ void tn__run_watch_schema(tn__migration_run *run)
 
     if (run->before)
         return;
-    tn_status status = tn__snapshot_take(&run->database, &run->before, &err);
+    tn_status status = tn__snapshot_take(&run->database, true, &run->before, &err);
     if (status == TN_UNSUPPORTED)
         return;
     if (status != TN_OK)

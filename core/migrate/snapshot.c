@@ -124,14 +124,15 @@ static tn_status read_expected(tn__database *database, tn__snapshot *s, tn_error
     return text ? take_row(s, tn_query(database->at, text, NULL), newest, err) : TN_NOMEM;
 }
 
-tn_status tn__snapshot_take(tn__database *database, tn__snapshot **ret, tn_error *err)
+tn_status tn__snapshot_take(tn__database *database, bool to_compare, tn__snapshot **ret,
+                            tn_error *err)
 {
     tn__snapshot *s = calloc(1, sizeof(*s));
 
     if (!s)
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
     tn_status status = read_expected(database, s, err);
-    if (status == TN_OK)
+    if (status == TN_OK && (s->expected || !to_compare))
         status = tn_schema_read(database->at, NULL, &s->found, err);
     if (status != TN_OK) {
         tn__snapshot_free(s);

@@ -26,8 +26,10 @@ typedef struct tn__snapshot {
 /* The newest version that is applied, "" if none. */
 tn_status tn__newest_version(tn__database *database, char ret[TN__SNAPSHOT_VERSION], tn_error *err);
 
-/* Reads both; a row of another version than the newest says nothing: a run was interrupted. */
-tn_status tn__snapshot_take(tn__database *database, tn__snapshot **ret, tn_error *err);
+/* Reads both; a row of another version than the newest says nothing: a run was interrupted.
+ * to_compare: what there is only where something is expected. */
+tn_status tn__snapshot_take(tn__database *database, bool to_compare, tn__snapshot **ret,
+                            tn_error *err);
 /* The schema is not what the last migration left. */
 bool tn__snapshot_drifted(const tn__snapshot *snapshot);
 /*

@@ -316,6 +316,43 @@ static void count_bytes(tn_bulk *bulk)
         }
 }
 
+/* An argument that is of its column's type already, as nearly all are. */
+static inline bool take_same(const tn_arg *arg, const tn_param *param, tn_value *ret)
+{
+    if (arg->kind != param->type)
+        return false;
+    switch (arg->kind) {
+    case TN_TYPE_BOOL:
+    case TN_TYPE_INT16:
+    case TN_TYPE_INT32:
+    case TN_TYPE_INT64:
+    case TN_TYPE_TIMESTAMPTZ:
+    case TN_TYPE_TIMESTAMP:
+    case TN_TYPE_DATE:
+    case TN_TYPE_TIME: *ret = (tn_value){.type = arg->kind, .as.i = arg->as.i}; return true;
+    case TN_TYPE_FLOAT8: *ret = (tn_value){.type = arg->kind, .as.f = arg->as.f}; return true;
+    case TN_TYPE_UUID: *ret = (tn_value){.type = arg->kind, .as.uuid = &arg->as.uuid}; return true;
+    case TN_TYPE_TEXT: {
+        const char *text = arg->as.view.ptr;
+        size_t len = arg->as.view.len;
+        if (len > INT32_MAX || (len && memchr(text, '\0', len)) || !tn__utf8_valid(text, len))
+            return false;
+        *ret = (tn_value){.type = arg->kind, .len = (uint32_t)len, .as.ptr = len ? text : ""};
+        return true;
+    }
+    default: return false;
+    }
+}
+
+/* What is not that simple is converted, or refused, for the whole row. */
+static tn_status bind_row(tn_bulk *bulk, const tn_arglist *args, tn_error *err)
+{
+    for (size_t i = 0; i < args->count; i++)
+        if (!take_same(&args->items[i], &bulk->params[i], &bulk->values[i]))
+            return tn__bind(args, bulk->params, args->count, &bulk->one_row, bulk->values, err);
+    return TN_OK;
+}
+
 static tn_status write_row(tn_bulk *bulk, const tn_arglist *args)
 {
     tn_error *err = &bulk->err;
@@ -327,7 +364,7 @@ static tn_status write_row(tn_bulk *bulk, const tn_arglist *args)
                             bulk->columns.count == 1 ? "" : "s");
     if (bulk->one_row.used)
         tn__arena_reset(&bulk->one_row);
-    tn_status status = tn__bind(args, bulk->params, given, &bulk->one_row, bulk->values, err);
+    tn_status status = bind_row(bulk, args, err);
     if (status != TN_OK)
         return status;
     bulk->rows++;

@@ -146,7 +146,7 @@ struct tn_driver_conn {
     pg_encoder encoder;
     tn_driver_cursor *spare;
     tn_driver_cursor *attached;
-    pg_batch *batch; /* NULL: none was run yet */
+    pg_batch *batch;    /* NULL: none was run yet */
     PGnotify *notified; /* the last one that was handed over */
     char server[64];
     char endpoint[256];

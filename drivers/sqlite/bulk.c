@@ -170,26 +170,66 @@ static tn_status read_texts(tn_driver_bulk *bulk, const tn_value *values, const 
     return TN_OK;
 }
 
-static tn_status insert_first(tn_driver_bulk *bulk, const tn_value *row, int64_t deadline_ns,
+static tn_status insert_first(tn_driver_bulk *bulk, const tn_value *values, int64_t deadline_ns,
                               tn_error *err)
 {
     tn_driver_cursor *cursor;
-    tn_status status = lite_cursor_execute(bulk->insert, row, bulk->n_columns, 0, deadline_ns,
-                                           &cursor, err);
+    const tn_value *row;
 
+    tn_status status = read_texts(bulk, values, &row, err);
+    if (status == TN_OK)
+        status = lite_cursor_execute(bulk->insert, row, bulk->n_columns, 0, deadline_ns, &cursor,
+                                     err);
     if (status == TN_OK)
         lite_cursor_close(cursor);
     return status;
 }
 
-static tn_status insert_next(tn_driver_bulk *bulk, const tn_value *row, tn_error *err)
+/* The usual values; texts live until the row is written. false: some other one is among them. */
+static bool bind_usual(const tn_driver_bulk *bulk, const tn_value *values)
+{
+    sqlite3_stmt *stmt = bulk->insert->stmt;
+    int rc = SQLITE_OK;
+
+    for (size_t i = 0; rc == SQLITE_OK && i < bulk->n_columns; i++) {
+        const tn_value *value = &values[i];
+        int index = (int)i + 1;
+        switch ((tn_type)value->type) {
+        case TN_TYPE_NULL: rc = sqlite3_bind_null(stmt, index); break;
+        case TN_TYPE_INT16:
+        case TN_TYPE_INT32:
+        case TN_TYPE_INT64: rc = sqlite3_bind_int64(stmt, index, value->as.i); break;
+        case TN_TYPE_FLOAT8:
+            if (value->as.f - value->as.f != 0)
+                return false;
+            rc = sqlite3_bind_double(stmt, index, value->as.f);
+            break;
+        case TN_TYPE_TEXT:
+            if (is_foreign_text(&bulk->types[i], value))
+                return false;
+            rc = sqlite3_bind_text64(stmt, index, value->as.ptr, value->len, SQLITE_STATIC,
+                                     SQLITE_UTF8);
+            break;
+        default: return false;
+        }
+    }
+    return rc == SQLITE_OK;
+}
+
+static tn_status insert_next(tn_driver_bulk *bulk, const tn_value *values, tn_error *err)
 {
     tn_driver_conn *conn = bulk->conn;
     tn_driver_stmt *insert = bulk->insert;
-    tn_status status = lite_bind(insert, row, bulk->n_columns, err);
+    const tn_value *row;
 
-    if (status != TN_OK)
-        return status;
+    if (!bind_usual(bulk, values)) {
+        tn_status status = read_texts(bulk, values, &row, err);
+        if (status == TN_OK)
+            status = lite_bind(insert, row, bulk->n_columns, err);
+        if (status != TN_OK)
+            return status;
+    }
+    tn_status status = TN_OK;
     int rc = sqlite3_step(insert->stmt);
     if (rc != SQLITE_DONE)
         status = lite_error(conn, rc, &(lite_where){TN_PHASE_EXECUTE, &insert->info, {NULL, 0}},
@@ -202,12 +242,9 @@ static tn_status write_row(tn_driver_bulk *bulk, const tn_value *values, int64_t
                            tn_error *err)
 {
     tn_driver_conn *conn = bulk->conn;
-    const tn_value *row;
 
-    tn_status status = read_texts(bulk, values, &row, err);
-    if (status == TN_OK)
-        status = bulk->rows == 0 ? insert_first(bulk, row, deadline_ns, err)
-                                 : insert_next(bulk, row, err);
+    tn_status status = bulk->rows == 0 ? insert_first(bulk, values, deadline_ns, err)
+                                       : insert_next(bulk, values, err);
     if (status != TN_OK) {
         bulk->failed_row = bulk->rows + 1;
         lite_txn_fail(conn);

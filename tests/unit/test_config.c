@@ -528,6 +528,22 @@ static void test_from_url(void **state)
     assert_non_null(strstr(err.message, "DATABASE_URL is not set"));
 }
 
+/* For a program that hands it on: with what is hidden elsewhere. */
+static void test_url_with_secrets(void **state)
+{
+    static const char url[] = "postgresql://app:s%40cret@h/d?password=more";
+    tn_error err = TN_ERROR_INIT;
+
+    (void)state;
+    tn_config *config = tn_config_new(&err);
+    assert_non_null(config);
+    assert_null(tn_config_url(config));
+    assert_int_equal(tn_config_set(config, "url", url, &err), TN_OK);
+    assert_string_equal(tn_config_url(config), url);
+    assert_null(tn_config_url(NULL));
+    tn_config_free(config);
+}
+
 static void test_log_level(void **state)
 {
     static const struct {
@@ -605,6 +621,7 @@ int main(void)
         CASE(test_secrets_stay_hidden),
         CASE(test_read_keeps_faults_back),
         CASE(test_from_url),
+        CASE(test_url_with_secrets),
         CASE(test_log_level),
         CASE(test_wait),
     };

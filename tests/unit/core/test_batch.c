@@ -248,11 +248,10 @@ static void a_text_is_prepared_once(void **state)
     insert_many(*state, 2);
     assert_ok(tn_batch_run(*state, db, NULL, &err), err);
     assert_string_equal(calls(), "begin prepare execute fetch cursor_close execute fetch "
-                                       "cursor_close commit reset");
+                                 "cursor_close commit reset");
     mock_clear(m);
     assert_ok(run_apart(*state, db, &err), err);
-    assert_string_equal(calls(),
-                        "execute fetch cursor_close execute fetch cursor_close reset");
+    assert_string_equal(calls(), "execute fetch cursor_close execute fetch cursor_close reset");
     assert_int_equal(tn_batch_affected(*state, 1), 1);
 }
 
@@ -278,8 +277,7 @@ static void a_failure_rolls_back(void **state)
                      .op = MOCK_EXECUTE, .nth = 2, .status = TN_CONSTRAINT, .sqlstate = "23505"});
     assert_status(tn_batch_run(*state, db, NULL, &err), TN_CONSTRAINT);
     assert_string_equal(err.message, "batch, statement 2 of 3: scripted failure");
-    assert_string_equal(calls(),
-                        "begin prepare execute fetch cursor_close execute rollback reset");
+    assert_string_equal(calls(), "begin prepare execute fetch cursor_close execute rollback reset");
     assert_item(*state, 0, TN_OK, TN_OUTCOME_NOT_APPLIED);
     assert_item(*state, 1, TN_CONSTRAINT, TN_OUTCOME_NOT_APPLIED);
     assert_status(tn_batch_status(*state, 2, &err), TN_ABORTED);

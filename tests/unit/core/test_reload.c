@@ -199,7 +199,7 @@ static void attempts_under_way_are_replaced(void **state)
         kit_join(&waiting[i]);
     for (int i = 0; i < BORROWERS; i++)
         assert_ok(waiting[i].status, waiting[i].err);
-    await_that(kit_slots(client, TN__SLOT_OPENING) == 0);
+    await_that(kit_slots(client, TN__SLOT_OPENING) + kit_slots(client, TN__SLOT_CLOSING) == 0);
     assert_int_equal(kit_failures(client), 0);
     assert_int_equal(tn__pool_of(client)->connect_failures, 0);
     assert_int_equal(tn__pool_of(client)->source->refs, 1 + kit_stats(client).total);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of files, their grammar, checksums, and the set that they make. */
-#include "../unit.h"
+#include "unit.h"
 
 #include <tenon/migrate.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole runs on a database in memory, by the public functions. */
-#include "../unit.h"
+#include "unit.h"
 
 #include <tenon/migrate.h>
 #include <tenon/tenon.h>

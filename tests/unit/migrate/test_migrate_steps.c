@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Blocks as statements. */
-#include "../unit.h"
+#include "unit.h"
 
 #include "migrate/steps.h"
 
