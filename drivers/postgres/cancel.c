@@ -228,6 +228,8 @@ static tn_status send_request(tn_driver_conn *conn, int64_t deadline_ns, tn_erro
 /* Is the answer complete already? Then there is nothing to cancel. */
 static bool answered(tn_driver_conn *conn)
 {
+    if (pg_batch_runs(conn))
+        return false;
     if (conn->direct.stage)
         return pg_direct_end_at_hand(conn);
     if (!PQconsumeInput(conn->pg))
@@ -247,6 +249,15 @@ static bool answered(tn_driver_conn *conn)
 
 enum { PATIENCE_MS = 25, PATIENCE_MOST_MS = 1000 };
 
+/* A batch sends while it is drained. */
+static tn_status send_rest(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
+{
+    if (pg_batch_runs(conn))
+        return TN_OK;
+    return conn->direct.stage ? pg_direct_flush(conn, TN_PHASE_NONE, deadline_ns, err)
+                              : pg_sent(conn, 1, TN_PHASE_NONE, deadline_ns, err);
+}
+
 /* A request that finds the server reading is ignored. So what is half sent goes out first, and
  * where the answer does not end soon, the server may not have begun, and is asked again: while the
  * statement has no answer a request can hit nothing else. */
@@ -254,8 +265,7 @@ static tn_status end_statement(tn_driver_conn *conn, int64_t deadline_ns, tn_err
 {
     int64_t patience = PATIENCE_MS;
 
-    tn_status status = conn->direct.stage ? pg_direct_flush(conn, TN_PHASE_NONE, deadline_ns, err)
-                                          : pg_sent(conn, 1, TN_PHASE_NONE, deadline_ns, err);
+    tn_status status = send_rest(conn, deadline_ns, err);
     while (status == TN_OK) {
         status = send_request(conn, deadline_ns, err);
         if (status != TN_OK)

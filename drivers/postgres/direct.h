@@ -95,6 +95,8 @@ void pg_direct_open(tn_driver_conn *conn);
 void pg_direct_close(tn_driver_conn *conn);
 /* Sends what stands in out. */
 tn_status pg_direct_flush(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, tn_error *err);
+/* Sends what goes at once: 0 all of it, TN_WAIT_ what to wait for, -1 it is lost. */
+int pg_direct_flush_some(tn_driver_conn *conn);
 /* Waits for bytes and receives some. */
 tn_status pg_direct_receive(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns,
                             tn_error *err);
@@ -138,6 +140,14 @@ tn_status pg_direct_send(tn_driver_stmt *stmt, size_t n_params, int64_t deadline
 tn_status pg_direct_command(tn_driver_conn *conn, const char *sql, tn_phase phase,
                             int64_t deadline_ns, char *tag, tn_error *err);
 
+/* For batches, queued only: see out.failed. BEGIN is the one that is due. now: its answer is not to
+ * wait for what comes behind it. */
+void pg_direct_put_begin(tn_driver_conn *conn);
+void pg_direct_put_statement(tn_driver_stmt *stmt, size_t n_params);
+void pg_direct_put_question(tn_driver_conn *conn, bool now);
+void pg_direct_put_text(tn_driver_conn *conn, const char *sql);
+void pg_direct_put_sync(tn_driver_conn *conn);
+
 /* ---- direct_answer.c ------------------------------------------------------------------------- */
 
 /* The answer's beginning, as far as execute() has to know it. */
@@ -153,6 +163,10 @@ tn_status pg_direct_store(tn_driver_cursor *cursor, int64_t deadline_ns, pg_stor
 /* One row, n_columns values. */
 tn_status pg_direct_decode(tn_driver_cursor *cursor, const pg_message *message, tn__arena *arena,
                            tn_value *out, tn_error *err);
+/* The row with the transaction's number. */
+void pg_direct_take_number(tn_driver_conn *conn, const pg_message *message);
+/* Is that what the statement was described with? */
+bool pg_direct_describes(const tn_driver_stmt *stmt, const pg_message *message);
 /* Reads to the end what is at hand; true: it has ended. */
 bool pg_direct_end_at_hand(tn_driver_conn *conn);
 /* Reads to the end. */

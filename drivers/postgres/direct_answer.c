@@ -60,7 +60,7 @@ static bool take_error(tn_driver_conn *conn, const pg_message *message)
 }
 
 /* One row of one number, or of three: the number and its place. */
-static void take_number(tn_driver_conn *conn, const pg_message *message)
+void pg_direct_take_number(tn_driver_conn *conn, const pg_message *message)
 {
     const unsigned char *p = (const unsigned char *)message->body, *end = p + message->len;
     uint64_t fields[3] = {0};
@@ -79,7 +79,7 @@ static void take_number(tn_driver_conn *conn, const pg_message *message)
 }
 
 /* The description that is not asked for; one that comes all the same has to fit. */
-static bool describes(const tn_driver_stmt *stmt, const pg_message *message)
+bool pg_direct_describes(const tn_driver_stmt *stmt, const pg_message *message)
 {
     const unsigned char *p = (const unsigned char *)message->body, *end = p + message->len;
 
@@ -140,12 +140,12 @@ static bool take_part(tn_driver_conn *conn, const tn_driver_stmt *stmt, const pg
     case '2': return d->stage != PG_STAGE_SYNC && message->len == 0;
     case 'n': d->no_rows = d->stage == PG_STAGE_STATEMENT; return d->stage != PG_STAGE_SYNC;
     case 'T':
-        if (d->stage == PG_STAGE_STATEMENT && stmt && !describes(stmt, message))
+        if (d->stage == PG_STAGE_STATEMENT && stmt && !pg_direct_describes(stmt, message))
             d->misfit = true;
         return d->stage == PG_STAGE_QUESTION || d->stage == PG_STAGE_STATEMENT;
     case 'D':
         if (d->stage == PG_STAGE_QUESTION)
-            take_number(conn, message);
+            pg_direct_take_number(conn, message);
         return (d->stage == PG_STAGE_STATEMENT && !d->no_rows) || d->stage == PG_STAGE_QUESTION;
     case 'I':
     case 'C':

@@ -277,6 +277,23 @@ static void forget_sent(pg_direct *d)
     }
 }
 
+int pg_direct_flush_some(tn_driver_conn *conn)
+{
+    pg_direct *d = &conn->direct;
+
+    while (d->sent < d->out.len) {
+        size_t put = 0;
+        io how = put_some(conn, d->out.ptr + d->sent, d->out.len - d->sent, &put);
+        d->sent += put;
+        if (how == IO_LOST)
+            return -1;
+        if (how != IO_SOME)
+            return how == IO_LATER_READ ? TN_WAIT_READ : TN_WAIT_READ | TN_WAIT_WRITE;
+    }
+    forget_sent(d);
+    return 0;
+}
+
 /* The server may be writing too, and wait for us to read. */
 tn_status pg_direct_flush(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns, tn_error *err)
 {

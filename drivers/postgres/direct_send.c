@@ -136,6 +136,53 @@ static void put_known(tn__buf *out, const char *sql, uint16_t format, tn__buf *m
         tn__buf_append(out, made->ptr, made->len);
 }
 
+/* ---- pieces, for batches --------------------------------------------------------------------- */
+
+void pg_direct_put_begin(tn_driver_conn *conn)
+{
+    put_known(&conn->direct.out, conn->begin, 0, &conn->direct.begin, &conn->direct.begin_sql);
+}
+
+void pg_direct_put_statement(tn_driver_stmt *stmt, size_t n_params)
+{
+    /* Describe the portal, Execute without a limit */
+    static const char rest[] = {'D', 0, 0, 0, 6, 'P', 0, 'E', 0, 0, 0, 9, 0, 0, 0, 0, 0};
+    enum { DESCRIBE = 7 };
+    tn_driver_conn *conn = stmt->conn;
+    tn__buf *out = &conn->direct.out;
+    size_t from = stmt->name[0] ? DESCRIBE : 0;
+
+    if (!stmt->name[0])
+        put_parse(out, stmt->sql.ptr, stmt->sql.len, stmt->param_types, n_params);
+    put_bind(out, stmt, &conn->encoder, n_params);
+    tn__buf_append(out, rest + from, sizeof(rest) - from);
+}
+
+void pg_direct_put_question(tn_driver_conn *conn, bool now)
+{
+    static const char flush[] = {'H', 0, 0, 0, 4};
+
+    put_known(&conn->direct.out, pg_identity_question(conn), 1, &conn->direct.ask,
+              &conn->direct.ask_sql);
+    if (now)
+        tn__buf_append(&conn->direct.out, flush, sizeof(flush));
+}
+
+void pg_direct_put_text(tn_driver_conn *conn, const char *sql)
+{
+    put_parse(&conn->direct.out, sql, strlen(sql), NULL, 0);
+    put_run(&conn->direct.out, 0);
+}
+
+void pg_direct_put_sync(tn_driver_conn *conn)
+{
+    static const char sync[] = {'S', 0, 0, 0, 4};
+
+    tn__buf_append(&conn->direct.out, sync, sizeof(sync));
+}
+
+/* ---- a statement by itself ------------------------------------------------------------------- */
+
 tn_status pg_direct_send(tn_driver_stmt *stmt, size_t n_params, int64_t deadline_ns, tn_error *err)
 {
     /* Describe the portal, Execute without a limit, Sync */

@@ -268,13 +268,13 @@ static tn_status drain_pipeline(tn_driver_conn *conn, int64_t deadline_ns, tn_er
 
 tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 {
+    if (pg_batch_runs(conn))
+        return pg_batch_drain(conn, deadline_ns, err);
     if (conn->direct.stage)
         return pg_direct_drain(conn, TN_PHASE_NONE, deadline_ns, err);
     tn_status status = flush(conn, TN_PHASE_NONE, deadline_ns, err);
     if (status != TN_OK)
         return status;
-    if (pg_batch_runs(conn))
-        return pg_batch_drain(conn, deadline_ns, err);
     if (PQpipelineStatus(conn->pg) != PQ_PIPELINE_OFF && !conn->tail)
         return drain_pipeline(conn, deadline_ns, err);
     /* That the statement failed is what was wanted; only the wire's state counts. */
