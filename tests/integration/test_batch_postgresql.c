@@ -12,6 +12,7 @@ enum {
     LARGE = 60000,
     TIMES = 300,
     MANY = POOL_INSTRUMENTED ? 2000 : 20000,
+    DAMAGED = 80,
     ROUNDS = POOL_INSTRUMENTED ? 10 : 40
 };
 
@@ -426,6 +427,41 @@ static void very_many(void **state)
         assert_true(peak_kb() - before < 16384);
 }
 
+/* ---- answers that are damaged ---------------------------------------------------------------- */
+
+/* One byte of the answer is another one: the batch ends by its deadline, with an answer or an
+ * error, and what cannot be the protocol costs the connection. */
+static void damaged_answers(void **state)
+{
+    test_proxy *proxy = test_proxy_start("127.0.0.1", server.port);
+    unsigned well = 0, wrong = 0;
+    tn_error err = TN_ERROR_INIT;
+    char text[16];
+    int n = 0;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        tn_batch_add(batch, "select 5, 'five'", NULL, tn_into(&n, tn_textbuf(text, sizeof(text))));
+    tn_batch_add(batch, "update t set a = a", NULL, NULL);
+    for (int at = 0; at < DAMAGED; at++) {
+        tn_batch_mode mode = at % 8 ? TN_BATCH_INDEPENDENT : TN_BATCH_ATOMIC;
+        tn_db *through = pool_open(test_proxy_port(proxy), "max_connections=1 min_connections=0");
+        expect_ok(run(through, mode, 0, &err));
+        uint64_t seen = test_proxy_seen(proxy, PROXY_S2C);
+        test_proxy_corrupt(proxy, PROXY_S2C, seen + (uint64_t)at * 3, 0x55);
+        if (run(through, mode, 150, &err) == TN_OK)
+            well++;
+        else
+            wrong++;
+        test_proxy_corrupt(proxy, PROXY_S2C, 0, 0);
+        expect_ok(tn_db_close(through, &err));
+    }
+    print_message("%u of %d were noticed\n", wrong, (int)DAMAGED);
+    assert_int_equal(well + wrong, DAMAGED);
+    assert_true(wrong > DAMAGED / 3);
+    test_proxy_stop(proxy);
+}
+
 int main(void)
 {
     static const char *const settings[] = {"log_min_messages=panic", "log_connections=off", NULL};
@@ -445,6 +481,7 @@ int main(void)
         CASE(without_named_statements),
         CASE(larger_than_all_buffers),
         CASE(very_many),
+        CASE(damaged_answers),
     };
 
     test_server_create(&server, settings, NULL, POOL_PASSWORD);

@@ -14,7 +14,7 @@
 #include "expect.h"
 #include "pooler.h"
 
-enum { CLIENTS = 4, ROUNDS = 25 };
+enum { CLIENTS = 4, ROUNDS = 25, BATCHED = 20 };
 
 static test_server server;
 static test_pooler pooler;
@@ -55,6 +55,24 @@ static tn_status move(tn_db *tx, void *arg, tn_error *err)
     return status;
 }
 
+/* Each of it sees its own numbers, whichever session it is given. */
+static bool one_batch(worker *w, tn_batch_mode mode)
+{
+    tn_batch_options options = TN_BATCH_OPTIONS_INIT;
+    int32_t numbers[BATCHED];
+    tn_batch_t *batch = tn_batch_new();
+
+    options.mode = mode;
+    for (int i = 0; i < BATCHED; i++)
+        tn_batch_add(batch, i % 2 ? "select $1::int4 + 7" : "select $1::int4",
+                     tn_args(w->number * 100 + i), tn_into(&numbers[i]));
+    bool good = tn_batch_run(batch, w->db, &options, &w->err) == TN_OK;
+    for (int i = 0; good && i < BATCHED; i++)
+        w->wrong += numbers[i] != w->number * 100 + i + (i % 2 ? 7 : 0);
+    tn_batch_free(batch);
+    return good;
+}
+
 static bool one_round(worker *w, int round)
 {
     tn_call call = TN_CALL_INIT;
@@ -66,6 +84,8 @@ static bool one_round(worker *w, int round)
         return false;
     w->wrong += number != 1001 * w->number + round;
     if (tn_transaction(w->db, NULL, move, w, &w->err) != TN_OK)
+        return false;
+    if (!one_batch(w, round % 2 ? TN_BATCH_INDEPENDENT : TN_BATCH_ATOMIC))
         return false;
     if (round % 5 == 0) {
         call.timeout_ms = 20;
