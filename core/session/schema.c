@@ -10,7 +10,7 @@
 #include "session/portal.h"
 
 /* As much as ten thousand tables may take. */
-enum { TEXT_MAX = 256 << 20 };
+enum { TEXT_MAX = 256 << 20, ATTEMPTS = 5 };
 
 static void take_piece(void *arg, tn_str piece)
 {
@@ -39,6 +39,13 @@ static void settle(tn_db *db, tn__conn *conn, bool was_idle, int64_t deadline_ns
         conn->discard = true;
 }
 
+/* Something was dropped by somebody else between the catalog and the function that prints it: an
+ * internal error of the server ("cache lookup failed"), gone when it is read again. */
+static bool fell_behind(const tn_error *err)
+{
+    return err && strcmp(err->sqlstate, "XX000") == 0;
+}
+
 static tn_status describe(tn_db *db, tn__conn *conn, tn_str schemas, int64_t deadline_ns,
                           tn__buf *text, tn_error *err)
 {
@@ -46,12 +53,20 @@ static tn_status describe(tn_db *db, tn__conn *conn, tn_str schemas, int64_t dea
         return tn_error_set(err, TN_UNSUPPORTED, "0A000",
                             "driver \"%s\" cannot tell the schema of a database",
                             conn->driver->name);
-    bool was_idle = tn__conn_state(conn) == TN_CONN_IDLE;
+    tn_conn_state before = tn__conn_state(conn);
+    tn_status status = TN_OK;
     tn__host_begin(&conn->host);
-    tn_status status = conn->driver->catalog.describe(conn->drv, schemas, deadline_ns, take_piece,
-                                                      text, err);
-    if (status != TN_OK)
-        settle(db, conn, was_idle, deadline_ns, err);
+    for (int attempt = 1;; attempt++) {
+        tn__buf_reset(text);
+        status = conn->driver->catalog.describe(conn->drv, schemas, deadline_ns, take_piece, text,
+                                                err);
+        if (status == TN_OK)
+            break;
+        settle(db, conn, before == TN_CONN_IDLE, deadline_ns, err);
+        if (attempt == ATTEMPTS || !fell_behind(err) || conn->discard ||
+            tn__conn_state(conn) != before)
+            break;
+    }
     tn__host_end(&conn->host);
     return status;
 }

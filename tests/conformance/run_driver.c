@@ -107,16 +107,14 @@ static bool read_arguments(int argc, char **argv, command *ret)
     return true;
 }
 
-/* Lives until the process ends, as its arguments do. */
+/* NULL: too long. Lives as long as the process, as its arguments do. */
 static const char *with_parameter(const char *url, const char *parameter)
 {
-    size_t size = strlen(url) + strlen(parameter) + 2;
-    char *whole = malloc(size);
+    static char whole[4096];
+    int len = snprintf(whole, sizeof(whole), "%s%c%s", url, strchr(url, '?') ? '&' : '?',
+                       parameter);
 
-    if (!whole)
-        abort();
-    snprintf(whole, size, "%s%c%s", url, strchr(url, '?') ? '&' : '?', parameter);
-    return whole;
+    return len < (int)sizeof(whole) ? whole : NULL;
 }
 
 int main(int argc, char **argv)
@@ -140,8 +138,8 @@ int main(int argc, char **argv)
     }
     if (!cmd.options.url)
         return usage(stderr, EXIT_USAGE);
-    if (cmd.parameter)
-        cmd.options.url = with_parameter(cmd.options.url, cmd.parameter);
+    if (cmd.parameter && !(cmd.options.url = with_parameter(cmd.options.url, cmd.parameter)))
+        return usage(stderr, EXIT_USAGE);
     if ((cmd.through_fault && through_fault(&cmd.options, &err) != TN_OK) ||
         suite_run(&cmd.options, &result, &err) != TN_OK) {
         printf("Bail out! %s\n", err.message);

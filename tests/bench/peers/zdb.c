@@ -15,9 +15,24 @@ struct conn {
     bool sqlite;
 };
 
+/* Percent-encoded: a password may hold what means something in a URL. */
+static const char *encoded(const char *url, const char *name, char *buf, size_t size)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t used = 0;
+
+    for (const char *p = peer_part(url, name); *p && used + 4 < size; p++) {
+        buf[used++] = '%';
+        buf[used++] = digits[(unsigned char)*p >> 4];
+        buf[used++] = digits[(unsigned char)*p & 15];
+    }
+    buf[used] = '\0';
+    return buf;
+}
+
 static ConnectionPool_T make_pool(const char *url, int connections, URL_T *ret_url)
 {
-    char text[4096];
+    char text[4096], name[256], user[256], password[1024], host[1024];
     ConnectionPool_T pool;
 
     const char *path = peer_is_sqlite(url) ? peer_sqlite_path(url) : NULL;
@@ -26,8 +41,10 @@ static ConnectionPool_T make_pool(const char *url, int connections, URL_T *ret_u
         snprintf(text, sizeof(text), "sqlite://%s?journal_mode=wal&synchronous=normal", path);
     else
         snprintf(text, sizeof(text), "postgresql://localhost/%s?user=%s&password=%s&unix-socket=%s",
-                 peer_part(url, "dbname"), peer_part(url, "user"), peer_part(url, "password"),
-                 peer_part(url, "host"));
+                 encoded(url, "dbname", name, sizeof(name)),
+                 encoded(url, "user", user, sizeof(user)),
+                 encoded(url, "password", password, sizeof(password)),
+                 encoded(url, "host", host, sizeof(host)));
     *ret_url = URL_new(text);
     if (!*ret_url)
         bench_die("libzdb", "URL");
