@@ -403,8 +403,8 @@ static void rows_of_every_shape(void **state)
         "select a, b, c from t except select a, b, c from t where a % 3 = 0",
         "select a % 7, count(*), min(c) from t group by 1 having count(*) > 1",
         "select distinct a % 5, b is null, 1 from t",
-        "with recursive n(i, j) as (select 1, 'a' union all select i + 1, j || i from n where "
-        "i < 9) select i, j, i * i from n",
+        ("with recursive n(i, j) as (select 1, 'a' union all select i + 1, j || i from n where "
+         "i < 9) select i, j, i * i from n"),
         "select x.a, y.b, y.c from t x left join t y on y.a = x.a + 50",
         "select a, (select count(*) from t y where y.a < x.a), b from t x",
         "select a, row_number() over (order by b, a), sum(a) over (order by a) from t",
