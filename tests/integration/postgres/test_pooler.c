@@ -69,6 +69,7 @@ static void it_is_asked_once(void **state)
 {
     session s;
     tn_driver_conn *second = NULL;
+    tn_host_conn host;
     int least = 1000;
 
     (void)state;
@@ -76,8 +77,8 @@ static void it_is_asked_once(void **state)
     int first = s.host.waits;
     /* An answer may come in pieces, each of which is waited for. */
     for (int i = 0; i < 20; i++) {
-        tn_host_conn host = {0};
         PG->conn->close(second);
+        host = (tn_host_conn){0};
         assert_int_equal(PG->conn->open(s.source, &host, soon(), &second, &s.err), TN_OK);
         least = host.waits < least ? host.waits : least;
     }
