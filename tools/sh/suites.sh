@@ -135,6 +135,8 @@ judge_counts() {
     [ "$n" -eq 0 ] || suites_fail "$name: $n skipped without a reason"
     while read -r label pattern least; do
         case " $* " in *" $label "*) ;; *) continue ;; esac
+        # With instruments not everything is run: what they add nothing to is left out.
+        case $name in asan | tsan) least=$((least / 3)) ;; esac
         n=$(tests_of "$name" "^$label\$" | awk -F'\t' -v pattern="$pattern" '
             FNR == NR { wanted[$1] = 1; next }
             $1 == "T" && ($2 in wanted) && $2 ~ pattern { n += $3 }
