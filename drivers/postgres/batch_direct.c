@@ -109,12 +109,10 @@ static tn_status take_row(tn_driver_conn *conn, const pg_message *message, tn_er
     return TN_OK;
 }
 
-/* "INSERT 0 5": the last word is the count, where it is a number. */
 static bool take_tag(tn_driver_conn *conn, const pg_message *message)
 {
     tn_driver_cursor *reader = conn->batch->reader;
-    size_t len = strnlen(message->body, message->len), at = len;
-    int64_t count = 0;
+    size_t len = strnlen(message->body, message->len);
 
     reader->affected = -1;
     if (message->type == 'I') {
@@ -124,14 +122,7 @@ static bool take_tag(tn_driver_conn *conn, const pg_message *message)
     if (len + 1 != message->len || len >= sizeof(reader->tag))
         return false;
     memcpy(reader->tag, message->body, len + 1);
-    while (at && reader->tag[at - 1] >= '0' && reader->tag[at - 1] <= '9')
-        at--;
-    if (at == len || !at || reader->tag[at - 1] != ' ')
-        return true;
-    if (!tn__parse_int64(tn__str(reader->tag + at, len - at), &count))
-        return false;
-    reader->affected = count;
-    return true;
+    return pg_direct_count(reader->tag, &reader->affected);
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */

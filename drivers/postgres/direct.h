@@ -150,6 +150,9 @@ void pg_direct_put_sync(tn_driver_conn *conn);
 
 /* ---- direct_answer.c ------------------------------------------------------------------------- */
 
+/* "INSERT 0 5": the last word is the count, where it is a number; else *ret stays. false: it does
+ * not fit. */
+bool pg_direct_count(const char *tag, int64_t *ret);
 /* The answer's beginning, as far as execute() has to know it. */
 tn_status pg_direct_begin_answer(tn_driver_cursor *cursor, int64_t deadline_ns, tn_error *err);
 /* Rows into cursor->values, at most limit; with none at hand it waits. */

@@ -227,13 +227,17 @@ static tn_status refused(tn_driver_cursor *cursor, tn_phase phase, tn_error *err
     return conn->broken || phase != TN_PHASE_EXECUTE ? status : TN_DRIVER_STALE;
 }
 
-/* "INSERT 0 5": the last word is the count, where it is a number. */
+bool pg_direct_count(const char *tag, int64_t *ret)
+{
+    const char *space = strrchr(tag, ' ');
+
+    return !space || space[1] < '0' || space[1] > '9' ||
+           tn__parse_int64(tn_str_from(space + 1), ret);
+}
+
 static tn_status count_of(tn_driver_cursor *cursor, tn_error *err)
 {
-    const char *space = strrchr(cursor->tag, ' ');
-
-    if (!space || space[1] < '0' || space[1] > '9' ||
-        tn__parse_int64(tn_str_from(space + 1), &cursor->affected))
+    if (pg_direct_count(cursor->tag, &cursor->affected))
         return TN_OK;
     return pg_fail_protocol(cursor->conn, TN_PHASE_EXECUTE, err,
                             "the server's count of rows is not a number that fits 64 bits");
