@@ -187,3 +187,18 @@ void kit_sleep_ms(int64_t ms)
 
     nanosleep(&nap, NULL);
 }
+
+void kit_empty(const kit *k, bool postgres)
+{
+    char path[128];
+    static const char *const ends[] = {"", "-wal", "-shm"};
+
+    if (postgres) {
+        kit_sql(k, "drop schema public cascade; create schema public");
+        return;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s/test.db%s", k->dir, ends[i]);
+        remove(path);
+    }
+}

@@ -52,6 +52,8 @@ const char *kit_output(const kit *k, int number);
 /* By a client of this process: a number; a statement. */
 long long kit_number(const kit *k, const char *sql);
 void kit_sql(const kit *k, const char *sql);
+/* Without a table or a history again: the schema public, or the file test.db. */
+void kit_empty(const kit *k, bool postgres);
 
 int64_t kit_now_ms(void);
 void kit_sleep_ms(int64_t ms);

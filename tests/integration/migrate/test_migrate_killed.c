@@ -79,21 +79,6 @@ static void check_nothing_half(const kit *k, bool postgres)
     assert_int_equal(kit_number(k, tables), whole);
 }
 
-static void empty(const kit *k, bool postgres)
-{
-    static const char *const ends[] = {"", "-wal", "-shm"};
-    char path[128];
-
-    if (postgres) {
-        kit_sql(k, "drop schema public cascade; create schema public");
-        return;
-    }
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(path, sizeof(path), "%s/test.db%s", k->dir, ends[i]);
-        remove(path);
-    }
-}
-
 /* How long a whole one takes here and now. */
 static int64_t measure(const kit *k)
 {
@@ -125,10 +110,10 @@ static void killed_again_and_again(kit *k, bool postgres)
     printf("# seed %u\n", seed);
     srand(seed);
     write_files(k, postgres);
-    empty(k, postgres);
+    kit_empty(k, postgres);
     int64_t duration = measure(k);
     while (kills < KILLS) {
-        empty(k, postgres);
+        kit_empty(k, postgres);
         /* Up to four kills on the way, then the run that ends well. */
         for (int i = 0; i < 4 && kill_one(k, duration * 3 / 4); i++) {
             kills++;

@@ -64,26 +64,11 @@ static void check_once(const kit *k, int files)
     kit_expect(k, 0, KIT_RUN(k, "migrate", "status"), 0);
 }
 
-static void empty(const kit *k, bool postgres)
-{
-    char path[128];
-    static const char *const ends[] = {"", "-wal", "-shm"};
-
-    if (postgres) {
-        kit_sql(k, "drop schema public cascade; create schema public");
-        return;
-    }
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(path, sizeof(path), "%s/test.db%s", k->dir, ends[i]);
-        remove(path);
-    }
-}
-
 static void rounds(kit *k, bool postgres)
 {
     for (int round = 0; round < ROUNDS; round++) {
         kit_no_files(k);
-        empty(k, postgres);
+        kit_empty(k, postgres);
         write_files(k, 1, FILES, postgres);
         ten_at_once(k); /* fresh */
         check_once(k, FILES);
