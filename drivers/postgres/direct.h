@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The direct path: once libpq has connected, statements that are prepared are run by messages of
- * our own on its socket, and values are decoded where they were received. libpq makes three results
- * and some twenty allocations of what here is none. Everything else (connecting, preparing, COPY,
+ * our own on its socket, and values are decoded where they were received. libpq makes results
+ * and copies of what here is read in place. Everything else (connecting, preparing, COPY,
  * notifications) stays libpq's.
  *
  * Both take turns on one socket, which is sound under two conditions. libpq is idle, in no pipeline
