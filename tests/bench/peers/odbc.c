@@ -153,7 +153,8 @@ static void odbc_command(void *arg, const char *sql)
     SQLFreeHandle(SQL_HANDLE_STMT, stmt);
 }
 
-/* UseDeclareFetch: rows come by a cursor, ARRAY at a time. */
+/* UseDeclareFetch: rows come by a cursor, ARRAY at a time. Braces: else a % of the password is taken
+ * for the beginning of an encoded character. */
 static void *open_with(const char *url, enum peer_use use, bool streaming)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
@@ -170,7 +171,7 @@ static void *open_with(const char *url, enum peer_use use, bool streaming)
                  peer_sqlite_path(url));
     else
         snprintf(text, sizeof(text),
-                 "Driver=PostgreSQL Unicode;Servername=%s;Database=%s;Username=%s;Password=%s;"
+                 "Driver=PostgreSQL Unicode;Servername=%s;Database=%s;Username=%s;Password={%s};"
                  "ConnSettings=set timezone to 'UTC';UseDeclareFetch=%d;Fetch=%d",
                  peer_part(url, "host"), peer_part(url, "dbname"), peer_part(url, "user"),
                  peer_part(url, "password"), streaming, ARRAY);
