@@ -79,6 +79,29 @@ static void *borrow_once(void *arg)
     return NULL;
 }
 
+/* As the last one left it who held the lock. */
+static bool is_frozen(void)
+{
+    pthread_mutex_lock(&pool()->lock);
+    bool frozen = pool()->fast.frozen;
+    pthread_mutex_unlock(&pool()->lock);
+    return frozen;
+}
+
+/* Takes the bare mutex at a moment when the pool is thawed: it is not before the upkeep thread has
+ * begun to watch it. */
+static void hold_thawed(void)
+{
+    for (int i = 0; i < 20000; i++) {
+        pthread_mutex_lock(&pool()->lock);
+        if (!pool()->fast.frozen)
+            return;
+        tn__pool_unlock(pool());
+        usleep(1000);
+    }
+    fail_msg("the pool is not thawed");
+}
+
 /* Somebody holds the mutex all the while. */
 static void the_lock_is_not_needed(void **state)
 {
@@ -91,9 +114,8 @@ static void the_lock_is_not_needed(void **state)
     /* However long this thread is not let run from here on. */
     pool()->lists[TN__SLOT_IDLE]->idle_since_ns = tn__now_ns() + 3600 * TN__NS_PER_S;
     tn__pool_unlock(pool());
-    assert_false(pool()->fast.frozen);
     atomic_store(&done, false);
-    pthread_mutex_lock(&pool()->lock);
+    hold_thawed();
     assert_int_equal(pthread_create(&thread, NULL, borrow_once, NULL), 0);
     const int64_t until = tn__now_ns() + 20 * TN__NS_PER_S;
     while (!atomic_load(&done) && tn__now_ns() < until)
@@ -481,15 +503,15 @@ static void upkeep_is_not_needed_for_nothing(void **state)
     (void)state;
     client = mock_open(m, "max_connections=2 leak_timeout=3600000 idle_timeout=0 max_lifetime=0");
     fill(sessions, 2);
-    assert_false(pool()->fast.frozen);
+    assert_false(is_frozen());
     assert_true(pool()->upkeep_due_ns < TN_NO_DEADLINE);
     kit_look(client);
     tn__pool_lock(pool());
     assert_true(pool()->upkeep_due_ns == TN_NO_DEADLINE);
     tn__pool_unlock(pool());
-    assert_true(pool()->fast.frozen);
+    assert_true(is_frozen());
     tn_release(kit_acquire(client));
-    assert_false(pool()->fast.frozen);
+    assert_false(is_frozen());
     assert_true(pool()->upkeep_due_ns < TN_NO_DEADLINE);
 }
 
@@ -499,7 +521,7 @@ static void a_leak_is_reported(void **state)
     (void)state;
     client = mock_open(m, "max_connections=2 leak_timeout=3600000");
     tn_release(kit_acquire(client));
-    assert_false(pool()->fast.frozen);
+    assert_false(is_frozen());
     tn_db *session = kit_acquire(client);
     kit_log_begin(TN_LOG_WARN);
     tn__pool_lock(pool());
