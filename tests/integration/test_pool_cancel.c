@@ -10,7 +10,7 @@
 #include "pool_client.h"
 
 enum {
-    ROUNDS = POOL_INSTRUMENTED ? 1000 : 10000,
+    ROUNDS = POOL_INSTRUMENTED ? 1000 : 2500,
     DEADLINE_ROUNDS = ROUNDS / 5,
     CROWD = 100,
     CROWD_STATEMENTS = 200,

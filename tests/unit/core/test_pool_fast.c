@@ -55,6 +55,15 @@ static tn__pool *pool(void)
     return tn__pool_of(client);
 }
 
+/* As the last one left it who held the lock. */
+static bool is_frozen(void)
+{
+    pthread_mutex_lock(&pool()->lock);
+    bool frozen = pool()->fast.frozen;
+    pthread_mutex_unlock(&pool()->lock);
+    return frozen;
+}
+
 static void fill(tn_db **sessions, int n)
 {
     for (int i = 0; i < n; i++)
@@ -79,29 +88,6 @@ static void *borrow_once(void *arg)
     return NULL;
 }
 
-/* As the last one left it who held the lock. */
-static bool is_frozen(void)
-{
-    pthread_mutex_lock(&pool()->lock);
-    bool frozen = pool()->fast.frozen;
-    pthread_mutex_unlock(&pool()->lock);
-    return frozen;
-}
-
-/* Takes the bare mutex at a moment when the pool is thawed: it is not before the upkeep thread has
- * begun to watch it. */
-static void hold_thawed(void)
-{
-    for (int i = 0; i < 20000; i++) {
-        pthread_mutex_lock(&pool()->lock);
-        if (!pool()->fast.frozen)
-            return;
-        tn__pool_unlock(pool());
-        usleep(1000);
-    }
-    fail_msg("the pool is not thawed");
-}
-
 /* Somebody holds the mutex all the while. */
 static void the_lock_is_not_needed(void **state)
 {
@@ -109,13 +95,15 @@ static void the_lock_is_not_needed(void **state)
 
     (void)state;
     client = mock_open(m, "max_connections=2");
+    kit_look(client);
     tn_release(kit_acquire(client));
     tn__pool_lock(pool());
     /* However long this thread is not let run from here on. */
     pool()->lists[TN__SLOT_IDLE]->idle_since_ns = tn__now_ns() + 3600 * TN__NS_PER_S;
     tn__pool_unlock(pool());
     atomic_store(&done, false);
-    hold_thawed();
+    pthread_mutex_lock(&pool()->lock);
+    assert_false(pool()->fast.frozen);
     assert_int_equal(pthread_create(&thread, NULL, borrow_once, NULL), 0);
     const int64_t until = tn__now_ns() + 20 * TN__NS_PER_S;
     while (!atomic_load(&done) && tn__now_ns() < until)
@@ -187,10 +175,11 @@ static void a_change_is_seen_when_the_top_is_the_same(void **state)
 
     (void)state;
     client = mock_open(m, "max_connections=2");
+    /* Once upkeep has looked, it sleeps until the next one who borrows has armed it, and then for
+     * long. */
+    kit_look(client);
     fill(sessions, 2);
-    /* The upkeep thread looks once when it starts, and then not for long. */
-    for (int i = 0; i < 100 || tn__relaxed(&pool()->fast.head) & TN__HEAD_MARK; i++)
-        usleep(1000);
+    assert_false(is_frozen());
     uint64_t before = tn__relaxed(&pool()->fast.head);
     assert_non_null(top = take_when_it_may_be());
     assert_non_null(below = take_when_it_may_be());
@@ -502,6 +491,7 @@ static void upkeep_is_not_needed_for_nothing(void **state)
 
     (void)state;
     client = mock_open(m, "max_connections=2 leak_timeout=3600000 idle_timeout=0 max_lifetime=0");
+    kit_look(client);
     fill(sessions, 2);
     assert_false(is_frozen());
     assert_true(pool()->upkeep_due_ns < TN_NO_DEADLINE);
@@ -520,6 +510,7 @@ static void a_leak_is_reported(void **state)
 {
     (void)state;
     client = mock_open(m, "max_connections=2 leak_timeout=3600000");
+    kit_look(client);
     tn_release(kit_acquire(client));
     assert_false(is_frozen());
     tn_db *session = kit_acquire(client);
