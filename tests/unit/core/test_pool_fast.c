@@ -21,7 +21,12 @@
 #include "base/relaxed.h"
 #include "pool_kit.h"
 
-enum { THREADS = 12, ROUNDS = 8000, CONNECTIONS = 4, SEEN_MAX = THREADS };
+#if defined(__SANITIZE_THREAD__)
+enum { ROUNDS = 1500 };
+#else
+enum { ROUNDS = 8000 };
+#endif
+enum { THREADS = 12, CONNECTIONS = 4, SEEN_MAX = THREADS };
 
 static mock *m;
 static tn_db *client;
