@@ -10,9 +10,31 @@
 
 #include "base/str.h"
 
+/* What a byte can be. Looked up, since every character of every new statement comes by here. */
+enum { SPACE = 1, DIGIT = 2, LETTER = 4, DOLLAR = 8, OPERATOR = 16 };
+
+/* clang-format off */
+#define OP(c) [c] = OPERATOR
+#define RANGE(a, b) [a ... b] /* as GNU C has it */
+
+static const uint8_t kinds[256] = {
+    RANGE('\t', '\r') = SPACE, [' '] = SPACE,
+    RANGE('0', '9') = DIGIT,
+    RANGE('A', 'Z') = LETTER, RANGE('a', 'z') = LETTER, ['_'] = LETTER, RANGE(0x80, 0xff) = LETTER,
+    ['$'] = DOLLAR,
+    OP('+'), OP('-'), OP('*'), OP('/'), OP('<'), OP('>'), OP('='), OP('~'), OP('!'), OP('@'),
+    OP('#'), OP('%'), OP('^'), OP('&'), OP('|'), OP('`'), OP('?'),
+};
+/* clang-format on */
+
+static bool is_kind(char c, unsigned of)
+{
+    return kinds[(unsigned char)c] & of;
+}
+
 static bool is_space(char c)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+    return is_kind(c, SPACE);
 }
 
 static bool is_newline(char c)
@@ -22,22 +44,22 @@ static bool is_newline(char c)
 
 static bool is_digit(char c)
 {
-    return c >= '0' && c <= '9';
+    return is_kind(c, DIGIT);
 }
 
 static bool starts_word(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
+    return is_kind(c, LETTER);
 }
 
 static bool continues_word(char c)
 {
-    return starts_word(c) || is_digit(c) || c == '$';
+    return is_kind(c, LETTER | DIGIT | DOLLAR);
 }
 
 static bool is_operator(char c)
 {
-    return c && strchr("+-*/<>=~!@#%^&|`?", c) != NULL;
+    return is_kind(c, OPERATOR);
 }
 
 /* The character n places on, NUL behind the end. */
@@ -236,6 +258,9 @@ static const char *scan_word(const char *at, const char *end, tn__tok_kind *ret_
 {
     char letter = (char)(*at | 0x20), second = peek(at, end, 1);
 
+    *ret_kind = TN__TOK_WORD;
+    if (continues_word(second))
+        return end_of_word(at, end);
     if (second == '\'' && strchr("ebxn", letter)) {
         *ret_kind = TN__TOK_STRING;
         return end_of_string(at + 1, end, letter == 'e');
@@ -251,8 +276,7 @@ static const char *scan_word(const char *at, const char *end, tn__tok_kind *ret_
             return end_of_quote(at + 2, end, false);
         }
     }
-    *ret_kind = TN__TOK_WORD;
-    return end_of_word(at, end);
+    return at + 1;
 }
 
 static const char *scan_colon(const char *at, const char *end, tn__tok_kind *ret_kind)
@@ -330,14 +354,19 @@ static const char *scan(const char *at, const char *end, tn__tok *tok)
 /* Moves behind the token. Lines end with LF (CR LF is one end), columns count characters. */
 static void advance(tn__lexer *lexer, const char *to)
 {
-    for (; lexer->at < to; lexer->at++) {
-        if (*lexer->at == '\n') {
-            lexer->line++;
-            lexer->column = 1;
-        } else if (((unsigned char)*lexer->at & 0xc0) != 0x80) {
-            lexer->column++;
+    const char *at = lexer->at;
+    uint32_t line = lexer->line, column = lexer->column;
+
+    for (; at < to; at++) {
+        column += ((unsigned char)*at & 0xc0) != 0x80;
+        if (*at == '\n') {
+            line++;
+            column = 1;
         }
     }
+    lexer->at = to;
+    lexer->line = line;
+    lexer->column = column;
 }
 
 void tn__lexer_init(tn__lexer *lexer, tn_str sql)

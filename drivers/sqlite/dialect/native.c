@@ -103,6 +103,18 @@ static bool id_char(char c)
            c == '$' || (c & 0x80);
 }
 
+/* Its bit; what is above the highest one so far was never cleared. */
+static void note_param(translation *t, uint32_t number)
+{
+    uint32_t highest = t->ret->n_params;
+
+    if (number > highest) {
+        memset(t->seen + highest / 8 + 1, 0, number / 8 - highest / 8);
+        t->ret->n_params = number;
+    }
+    t->seen[number / 8] |= (uint8_t)(1u << number % 8);
+}
+
 /* $1 becomes ?1, or ? and blanks: of the same length, so that positions stay. SQLite numbers a bare
  * ? one above the highest before it, so that it means ?n for placeholders that come in their order.
  * It keeps the name of each ?n in a list and goes through that list for every one of them, which
@@ -113,9 +125,7 @@ static tn_status take_param(translation *t, tn__tok tok, tn_error *err)
 
     if (tok.number == 0)
         return refuse(t, tok.text.ptr, "42P02", err, "there is no parameter", tok.text);
-    t->seen[tok.number / 8] |= (uint8_t)(1u << tok.number % 8);
-    if (tok.number > t->ret->n_params)
-        t->ret->n_params = tok.number;
+    note_param(t, tok.number);
     t->changed = true;
     (void)tn__buf_putc(t->out, '?');
     for (size_t i = 1; i < tok.text.len; i++)
@@ -337,12 +347,30 @@ static bool set_param_types(translation *t, const typed_param *list, uint32_t hi
     return true;
 }
 
+/* Most texts hold no such letters, wherever they stand; then there is no such word either. */
+static bool may_cast(tn_str sql)
+{
+    static const char word[] = "cast";
+
+    for (size_t i = 0, n = sql.len; i + sizeof word <= n; i++) {
+        size_t same = 0;
+        while (same < sizeof word - 1 && (sql.ptr[i + same] | 0x20) == word[same])
+            same++;
+        if (same == sizeof word - 1)
+            return true;
+    }
+    return false;
+}
+
 /* Looks through the text for casts of placeholders, before anything is written. */
 static bool read_param_types(translation *t)
 {
     typed_param *list = NULL;
     uint32_t highest = 0;
     tn__lexer lexer;
+
+    if (!may_cast(t->sql))
+        return true;
 
     tn__lexer_init(&lexer, t->sql);
     for (;;) {
@@ -513,7 +541,7 @@ tn_status lite_dialect_translate(tn_driver_conn *conn, tn_str sql, tn__arena *ar
     t.changed = false;
     t.unbalanced = false;
     t.n_casts = 0;
-    memset(t.seen, 0, sizeof t.seen);
+    t.seen[0] = 0;
     status = read_param_types(&t) ? translate(&t, err)
                                   : kit_nomem(conn->host, err, TN_PHASE_PREPARE);
     if (status == TN_OK && !lite_select_list(sql, arena, &statement))
