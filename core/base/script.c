@@ -41,6 +41,9 @@ tn__stmt_word tn__sql_first_word(tn_str sql)
                                                                     : TN__STMT_COMMIT;
     if (is_word(tok, TN__STR("end")))
         return TN__STMT_COMMIT;
+    if (is_word(tok, TN__STR("prepare")))
+        return is_word(tn__lexer_skip(&lexer), TN__STR("transaction")) ? TN__STMT_COMMIT
+                                                                       : TN__STMT_OTHER;
     if (is_word(tok, TN__STR("rollback")) || is_word(tok, TN__STR("abort")))
         return rollback_kind(&lexer);
     if (is_word(tok, TN__STR("savepoint")))

@@ -591,6 +591,8 @@ static tn_status check(tn_batch_t *batch, const tn_db *db, tn_error *err)
         return err->status;
     }
     tn_status status = tn__db_check(db, err);
+    if (status == TN_OK)
+        status = tn__txn_check(db, err);
     if (status == TN_OK && !has_room(batch))
         status = tn_error_set(err, TN_NOMEM, NULL, "out of memory");
     if (status == TN_OK)
@@ -637,6 +639,7 @@ static tn_status run_here(tn_batch_t *batch, tn_db *db, uint32_t flags, int64_t 
         batch->outcome = TN_OUTCOME_NONE;
         tn__host_begin(&p.conn->host);
         status = run_on(&p, err);
+        tn__txn_note(db, p.stopped ? TN_FAILED : status);
         tn__host_end(&p.conn->host);
         if (db->kind == TN__DB_CLIENT)
             provider->release(provider, p.conn);

@@ -82,11 +82,10 @@ static void roll_back(tn_bulk *bulk, tn_error *err)
         tn_error_prepend(err, "rolling back failed too (%s)", undoing.message);
 }
 
-/* In a transaction that is rolled back nothing is applied, whatever was lost. */
+/* In a transaction that is rolled back nothing is applied, whatever was lost or done in time. */
 static void judge(tn_error *err)
 {
-    if (err->outcome == TN_OUTCOME_IN_DOUBT || err->status == TN_LOST)
-        err->outcome = TN_OUTCOME_NOT_APPLIED;
+    err->outcome = TN_OUTCOME_NOT_APPLIED;
 }
 
 /* row: the one it must be of if the driver does not know better; 0: none. */

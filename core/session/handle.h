@@ -62,6 +62,7 @@ struct tn_db {
     atomic_bool entered;        /* debug: a call is under way */
     tn__span span;              /* of a transaction, see observe/trace.h */
     struct tn_bulk *bulk;       /* a transaction that is a bulk: cut off when it ends, see bulk.h */
+    bool failed;                /* a transaction of which a statement failed, see transaction.h */
 };
 
 /* The handle is one, and nothing forbids its use now: TN_MISUSE, TN_FORKED, TN_LOST, TN_SHUTDOWN

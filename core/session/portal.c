@@ -54,11 +54,12 @@ void tn__portal_close(tn__portal *portal)
     portal->stmt = NULL;
 }
 
-/* The values that the reader looks at are about to go. */
+/* The values that the reader looks at are about to go. Rows that it has not come to are missed. */
 static void empty(tn__portal *portal)
 {
     if (!portal->head)
         return;
+    portal->cut |= portal->head->left > 0;
     portal->head->row = NULL;
     portal->head->left = 0;
 }
@@ -94,7 +95,7 @@ void tn__portal_drain(tn__portal *portal, int64_t deadline_ns)
     tn_batch batch = {.size = sizeof(batch)};
 
     empty(portal);
-    portal->cut = !portal->done;
+    portal->cut |= !portal->done;
     tn__watch_resume(&portal->watch, 0);
     while (portal->cursor && !portal->done && tn__now_ns() < deadline_ns)
         if (conn->driver->cursor.fetch(portal->cursor, deadline_ns, &batch, NULL) != TN_OK)

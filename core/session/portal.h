@@ -18,7 +18,7 @@ typedef struct tn__portal {
     tn_driver_cursor *cursor;
     bool listed;      /* in the connection's list: the reader comes back later */
     bool done;        /* everything was fetched */
-    bool cut;         /* its rest was thrown away */
+    bool cut;         /* rows of it were thrown away unread */
     bool orphaned;    /* the connection was taken from it */
     tn_status broken; /* not TN_OK: reading the rest into memory failed, and err says why */
     tn_error *err;    /* the reader's, for that */

@@ -33,8 +33,15 @@ int64_t tn__affected_by(const tn_batch *batch, bool gives_rows)
     return gives_rows || tn__str_starts(tag, TN__STR("SELECT")) ? 0 : batch->affected;
 }
 
-tn_status tn__query_exec(tn_db *db, const tn_call *call, const tn__sql *sql, const tn_arglist *args,
-                         int64_t *ret_affected, tn_error *err)
+/* Outside of a transaction, one that failed as if its table had been made anew is run once more. */
+static bool may_run_again(const tn__run *run)
+{
+    return run->forgotten && !run->in_transaction;
+}
+
+static tn_status exec_once(tn_db *db, const tn_call *call, const tn__sql *sql,
+                           const tn_arglist *args, int64_t *ret_affected, bool *again,
+                           tn_error *err)
 {
     tn__run run;
 
@@ -49,7 +56,17 @@ tn_status tn__query_exec(tn_db *db, const tn_call *call, const tn__sql *sql, con
     tn__run_end(&run);
     if (status == TN_OK && ret_affected)
         *ret_affected = affected;
+    *again = status != TN_OK && may_run_again(&run);
     return status;
+}
+
+tn_status tn__query_exec(tn_db *db, const tn_call *call, const tn__sql *sql, const tn_arglist *args,
+                         int64_t *ret_affected, tn_error *err)
+{
+    bool again = false;
+    tn_status status = exec_once(db, call, sql, args, ret_affected, &again, err);
+
+    return TN_UNLIKELY(again) ? exec_once(db, call, sql, args, ret_affected, &again, err) : status;
 }
 
 tn_status tn_exec_with(tn_db *db, const tn_call *call, const char *sql, const tn_arglist *args,
@@ -149,8 +166,26 @@ static tn_status get_row(tn__run *run, const tn_intolist *into, tn_error *err)
     return status;
 }
 
-tn_status tn__query_get(tn_db *db, const tn_call *call, const tn__sql *sql, const tn_arglist *args,
-                        const tn_intolist *into, tn_error *err)
+/* A statement that went well is not undone because its answer could not be taken. One that writes
+ * is let come to its end, so that this is certain. */
+static void judge_reading(tn__run *run, tn_error *err)
+{
+    const tn__cached *stmt = run->on.stmt; /* NULL: it failed itself */
+    tn_status status = TN_OK;
+
+    if (!err || !stmt || stmt->info.flags & TN_STMT_READ_ONLY)
+        return;
+    while (!run->batch.done && status == TN_OK)
+        status = tn__run_fetch(run, NULL);
+    if (status == TN_OK)
+        err->outcome = run->db->kind == TN__DB_TXN ? TN_OUTCOME_NONE : TN_OUTCOME_APPLIED;
+    else
+        err->outcome = run->db->kind == TN__DB_TXN ? TN_OUTCOME_NOT_APPLIED : TN_OUTCOME_IN_DOUBT;
+}
+
+static tn_status get_once(tn_db *db, const tn_call *call, const tn__sql *sql,
+                          const tn_arglist *args, const tn_intolist *into, bool *again,
+                          tn_error *err)
 {
     tn__run run;
 
@@ -158,8 +193,20 @@ tn_status tn__query_get(tn_db *db, const tn_call *call, const tn__sql *sql, cons
     if (status != TN_OK)
         return status;
     status = get_row(&run, into, err);
+    if (status != TN_OK)
+        judge_reading(&run, err);
     tn__run_end(&run);
+    *again = status != TN_OK && may_run_again(&run);
     return status;
+}
+
+tn_status tn__query_get(tn_db *db, const tn_call *call, const tn__sql *sql, const tn_arglist *args,
+                        const tn_intolist *into, tn_error *err)
+{
+    bool again = false;
+    tn_status status = get_once(db, call, sql, args, into, &again, err);
+
+    return TN_UNLIKELY(again) ? get_once(db, call, sql, args, into, &again, err) : status;
 }
 
 tn_status tn_get_with(tn_db *db, const tn_call *call, const char *sql, const tn_arglist *args,

@@ -288,6 +288,18 @@ static tn_status no_such_column(tn__rows *rows, int index)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* The statement went well, or goes on, whatever is made of its answer. */
+static tn_status stick_reading(tn__rows *rows, tn_status status)
+{
+    const tn__run *run = &rows->run;
+
+    if (run->on.stmt && !(run->on.stmt->info.flags & TN_STMT_READ_ONLY))
+        rows->err.outcome = run->db->kind == TN__DB_TXN ? TN_OUTCOME_NONE
+                            : run->on.done              ? TN_OUTCOME_APPLIED
+                                                        : TN_OUTCOME_IN_DOUBT;
+    return stick(rows, status);
+}
+
 static tn__scan_place place_of(const tn__rows *rows, size_t index)
 {
     return (tn__scan_place){.name = rows->columns ? rows->columns[index].name : NULL,
@@ -320,7 +332,7 @@ static tn_status read_one(tn__rows *rows, size_t index, const tn_target *target)
     tn_status status = tn__scan_convert(&rows->head.row[index], target, place_of(rows, index),
                                         &rows->scratch, &scanned, &rows->err);
     if (status != TN_OK)
-        return stick(rows, status);
+        return stick_reading(rows, status);
     tn__scan_store(&scanned, target);
     return TN_OK;
 }
@@ -334,9 +346,10 @@ tn_status tn_scan_into(tn_rows *head, const tn_intolist *into)
     if (!head->row)
         return stick_misuse(rows, "24000", "tn_scan: there is no row; call tn_next first");
     if (into->count != head->columns)
-        return stick(rows, tn_error_set(&rows->err, TN_DATA, "42804",
-                                        "tn_scan: the row has %u columns, %zu targets were given",
-                                        head->columns, into->count));
+        return stick_reading(rows,
+                             tn_error_set(&rows->err, TN_DATA, "42804",
+                                          "tn_scan: the row has %u columns, %zu targets were given",
+                                          head->columns, into->count));
     if (rows->scratch.used)
         tn__arena_reset(&rows->scratch);
     for (size_t i = 0; i < into->count; i++) {

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "observe/traceparent.h"
 #include "session/bind.h"
+#include "session/transaction.h"
 #include "session/watch.h"
 
 enum {
@@ -133,6 +134,9 @@ static tn_status bind(tn__run *run, const tn_arglist *args, tn_error *err)
     tn__conn *conn = run->on.conn;
     size_t n = run->on.stmt->info.n_params;
 
+    if (args && args->count > PARAMS_MAX)
+        return tn_error_set(err, TN_LIMIT, "54023", "%zu arguments were given, %d are the most",
+                            args->count, PARAMS_MAX);
     tn__arena_reset(&conn->bind_arena);
     if (n > conn->params_capacity) {
         tn_value *grown = realloc(conn->params, n * 2 * sizeof(*grown));
@@ -174,6 +178,50 @@ static tn_status bind_anew(tn__run *run, tn__sql *sql, const tn_arglist *args, t
     return again;
 }
 
+static bool same_params(const tn_param *before, size_t n, const tn_stmt_info *now)
+{
+    size_t same = 0;
+
+    if (now->n_params != n)
+        return false;
+    while (same < n && before[same].type == now->params[same].type &&
+           before[same].element == now->params[same].element)
+        same++;
+    return same == n;
+}
+
+/* What a server says of a statement whose placeholders are no longer of the types that were made
+ * out when it was prepared: a table was altered, or dropped and made anew. */
+static bool may_be_retyped(const tn__run *run, const tn__cached *stmt, const tn_error *why)
+{
+    static const char *const states[] = {"22P02", "22P03", "42804", "42846", "42883"};
+
+    for (size_t i = 0; run->known && stmt && stmt->info.n_params && i < TN__COUNT_OF(states); i++)
+        if (strcmp(why->sqlstate, states[i]) == 0)
+            return true;
+    return false;
+}
+
+/* It failed, and so did nothing. true: it was prepared anew, and is another one now. */
+static bool is_retyped(tn__run *run, tn__sql *sql, const tn_error *why)
+{
+    tn__conn *conn = run->on.conn;
+
+    if (TN_LIKELY(!may_be_retyped(run, run->on.stmt, why)) || run->in_transaction ||
+        tn__conn_state(conn) != TN_CONN_IDLE)
+        return false;
+    /* The arguments are bound anew in any case. The statement itself goes first: while it is there
+     * a driver may give it again for the same text. */
+    size_t n = run->on.stmt->info.n_params;
+    tn_param *before = tn__arena_array(&conn->bind_arena, n, sizeof(*before));
+    if (!before)
+        return false;
+    memcpy(before, run->on.stmt->info.params, n * sizeof(*before));
+    bool anew = prepare_anew(run, sql, NULL) == TN_OK;
+    run->known = false;
+    return anew && !same_params(before, n, &run->on.stmt->info);
+}
+
 /* The text's statement is prepared anew when the server has lost it; within a transaction that has
  * failed by then it is only forgotten, so that a retry finds a good one. */
 static tn_status execute(tn__run *run, tn__sql *sql, const tn_arglist *args, uint32_t flags,
@@ -190,6 +238,7 @@ static tn_status execute(tn__run *run, tn__sql *sql, const tn_arglist *args, uin
             status = bind_anew(run, sql, args, status, err);
         if (status != TN_OK)
             return status;
+        run->known = run->on.stmt->used_before;
         run->on.stmt->used_before = true;
         tn__watch_bound(&run->on.watch, &run->on.stmt->info, conn->params);
         status = conn->driver->cursor.execute(run->on.stmt->drv, conn->params,
@@ -197,6 +246,8 @@ static tn_status execute(tn__run *run, tn__sql *sql, const tn_arglist *args, uin
                                               &run->on.cursor, &why);
         if (status == TN_OK)
             return TN_OK;
+        if (status != TN_DRIVER_STALE && is_retyped(run, sql, &why))
+            continue;
         if (status != TN_DRIVER_STALE || --attempts == 0)
             *err = why;
         if (status != TN_DRIVER_STALE)
@@ -237,12 +288,15 @@ static void judge_outcome(const tn__run *run, const tn__cached *stmt, tn_error *
 {
     bool read_only = stmt && (stmt->info.flags & TN_STMT_READ_ONLY);
 
-    if (!err || (err->outcome != TN_OUTCOME_IN_DOUBT && err->status != TN_LOST))
+    if (!err)
         return;
+    /* It is aborted, also if this statement was done before it could be cancelled. */
     if (run->db->kind == TN__DB_TXN) {
         err->outcome = TN_OUTCOME_NOT_APPLIED;
         return;
     }
+    if (err->outcome != TN_OUTCOME_IN_DOUBT && err->status != TN_LOST)
+        return;
     if (read_only) {
         err->outcome = TN_OUTCOME_NOT_APPLIED;
         err->retry = TN_RETRY_STATEMENT;
@@ -298,6 +352,11 @@ static void clean_up(tn__run *run, tn_error *err)
 
     judge_cancel(run, err);
     judge_position(run, err);
+    tn__txn_note(run->db, err ? err->status : TN_FAILED);
+    if (err && may_be_retyped(run, stmt, err)) {
+        tn__cache_drop(&conn->cache, stmt);
+        run->forgotten = true;
+    }
     tn__portal_close(&run->on);
     if (!conn->attached) {
         tn__conn_settle(conn, tn__db_grace_ms(run->db, run->deadline_ns), err);
@@ -320,6 +379,8 @@ static tn_status begin(tn__run *run, tn_db *db, const tn_call *call, const tn__s
 {
     *run = (tn__run){.batch = {.size = sizeof(run->batch)}};
     tn_status status = tn__db_check(db, err);
+    if (status == TN_OK)
+        status = tn__txn_check(db, err);
     if (status != TN_OK)
         return status;
     if (!sql->text)
@@ -372,15 +433,14 @@ tn_status tn__run_start(tn__run *run, tn_db *db, const tn_call *call, const tn__
         local.status = TN_OK;
         err = &local;
     }
-    if (args && args->count > PARAMS_MAX)
-        return tn_error_set(err, TN_LIMIT, "54023", "%zu arguments were given, %d are the most",
-                            args->count, PARAMS_MAX);
     tn__sql text = *sql;
     tn_status status = begin(run, db, call, sql, err);
     if (status == TN_OK)
         status = recall(run, &text, true, err);
-    if (status != TN_OK)
+    if (TN_UNLIKELY(status != TN_OK)) {
+        tn__txn_note(db, status);
         return status;
+    }
     tn__watch_begin(&run->on.watch, &db->provider->observe, run->on.conn, text_of(run, &text));
     status = prepare(run, &text, true, err);
     if (status == TN_OK)
@@ -400,8 +460,10 @@ tn_status tn__run_prepare(tn__run *run, tn_db *db, const tn__sql *sql, tn_error 
     tn_status status = begin(run, db, NULL, sql, err);
     if (status == TN_OK)
         status = recall(run, &text, false, err);
-    if (status != TN_OK)
+    if (status != TN_OK) {
+        tn__txn_note(db, status);
         return status;
+    }
     status = prepare(run, &text, false, err);
     if (status != TN_OK) {
         tn__stats_error(&run->on.conn->stats, status);

@@ -174,10 +174,21 @@ static tn_status begin(tn_db *db, const tn_txn_options *options, int64_t deadlin
     return TN_OK;
 }
 
+tn_status tn__txn_refuse(tn_error *err)
+{
+    tn_error_set(err, TN_ABORTED, "25P02",
+                 "the transaction is aborted: a statement of it failed, and what comes behind that "
+                 "is not run");
+    tn_error_set_hint(err, "roll it back, and do what may fail in a transaction within it");
+    return TN_ABORTED;
+}
+
 static tn_status check_begin(const tn_db *db, const tn_txn_options *options, tn_error *err)
 {
     tn_status status = tn__db_check(db, err);
 
+    if (status == TN_OK)
+        status = tn__txn_check(db, err);
     return status == TN_OK ? check_options(db, options, err) : status;
 }
 
@@ -359,18 +370,27 @@ static tn_status commit_for_good(tn_db *tx, const tn__txn_end *end, tn_error *er
     return status;
 }
 
+static tn_status had_failed(const tn_db *tx, tn_error *err)
+{
+    return tn_error_set(err, TN_ABORTED, "25P02",
+                        "the %stransaction had failed; its work was undone",
+                        tx->depth > 1 ? "nested " : "");
+}
+
 static tn_status end_level(tn_db *tx, const tn__txn_end *end, tn_error *err)
 {
     tn__conn *conn = tx->conn;
 
+    /* What the server does not know of is not left to it. */
+    if (tx->failed && tn__conn_state(conn) == TN_CONN_IN_TXN)
+        return had_failed(tx, err);
     if (tx->depth == 1)
         return commit_for_good(tx, end, err);
     tn_status status = end ? end->run(end->arg, tx, false, err) : TN_OK;
     if (status != TN_OK)
         return status;
     if (tn__conn_state(conn) == TN_CONN_FAILED)
-        return tn_error_set(err, TN_ABORTED, "25P02",
-                            "the nested transaction had failed; its work was undone");
+        return had_failed(tx, err);
     return conn->driver->txn.release(conn->drv, tx->depth - 1, tx->deadline_ns, err);
 }
 

@@ -9,6 +9,26 @@
  * connection any more; its owner still frees it with tn_commit() or tn_rollback(). NULL is fine. */
 void tn__txn_orphan(tn_db *tx);
 
+/*
+ * A statement of it failed: it is aborted, also where the server saw nothing of that. What the
+ * client finds (an argument that does not fit, a text that is none, a deadline that has passed)
+ * and what the server finds differ from driver to driver, and a program must not see where the
+ * border is. TN_MISUSE is no statement's error. db may be any handle, and gone with TN_MISUSE.
+ */
+static inline void tn__txn_note(tn_db *db, tn_status status)
+{
+    if (status != TN_OK && status != TN_MISUSE && db->kind == TN__DB_TXN)
+        db->failed = true;
+}
+
+/* TN_ABORTED for one of which a statement failed. */
+tn_status tn__txn_refuse(tn_error *err);
+
+static inline tn_status tn__txn_check(const tn_db *db, tn_error *err)
+{
+    return TN_UNLIKELY(db->failed) ? tn__txn_refuse(err) : TN_OK;
+}
+
 /* What is done in the place of COMMIT alone. */
 typedef struct tn__txn_end {
     /* commit: and COMMIT, which is judged as that of the driver; else on a savepoint, which is

@@ -102,6 +102,12 @@ TN_API void tn_batch_reset(tn_batch_t *batch);
  * while it is on its way, up to two seconds more are taken to find out. TN_LOST with the outcome
  * applied: the server says that it was committed, but answers of statements were lost.
  *
+ * Reading an answer is no part of the transaction. COMMIT is on its way when the answers come, so a
+ * statement whose answer cannot be taken (TN_NOT_FOUND, TN_TOO_MANY_ROWS, a target that does not
+ * fit) went well, and so did those behind it: the batch is applied, as the error's outcome says.
+ * Look at the outcome before such a batch is run again. Where a missing row is to undo the others,
+ * let the statement fail by itself, or run the batch in a transaction of yours.
+ *
  * Targets: those of statements that went well were written, whatever became of others. The rows
  * that are kept take at most DB_ROW_BUFFER bytes; a statement whose rows do not fit fails
  * (TN_LIMIT, 54000).

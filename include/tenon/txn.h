@@ -6,7 +6,10 @@
  *   tn_transaction(db, NULL, move, &arg, &err);
  *
  * After an error the transaction is aborted, as in PostgreSQL, on every driver: statements answer
- * TN_ABORTED (25P02) until it is rolled back, and a COMMIT rolls back and says so.
+ * TN_ABORTED (25P02) until it is rolled back, and a COMMIT rolls back and says so. It makes no
+ * difference who found the error: an argument that does not fit its placeholder aborts, too. What
+ * is found when an answer is read (TN_NOT_FOUND, TN_TOO_MANY_ROWS, a target that does not fit) does
+ * not: the statement went well. Neither does TN_MISUSE.
  *
  * Thread rule: a transaction's handle belongs to one thread at a time. While a nested one is open
  * its parent answers TN_MISUSE.

@@ -335,7 +335,27 @@ static void empty_statement(fixture *f)
     check_int(f, count, 0);
 }
 
+/* A statement that was kept says of its placeholders what the table was before. */
+static void column_of_another_type(fixture *f)
+{
+    const char *update = "update {t} set n = n + 1 where code = $1";
+    const char *insert = "insert into {t} values ($1, $2)";
+
+    exec(f, f->db, "create table {t} (code integer, n integer)", NULL);
+    for (int i = 1; i < 3; i++) {
+        exec(f, f->db, insert, tn_args(i, 0));
+        exec(f, f->db, update, tn_args(i));
+    }
+    exec(f, f->db, "drop table {t}", NULL);
+    exec(f, f->db, "create table {t} (code text, n integer)", NULL);
+    exec(f, f->db, insert, tn_args("abc", 0));
+    exec(f, f->db, update, tn_args("abc"));
+    exec(f, f->db, update, tn_args("abc"));
+    check_int(f, int_of(f, f->db, "select n from {t} where code = 'abc'", NULL), 2);
+}
+
 static const suite_case cases[] = {
+    CASE(column_of_another_type, TN_CAP_SQL),
     CASE(get_and_exec, TN_CAP_SQL),
     CASE(query_rows, TN_CAP_SQL),
     CASE(counts_its_parameters, TN_CAP_SQL),

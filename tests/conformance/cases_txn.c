@@ -167,13 +167,108 @@ static void failed_preparation_aborts_too(fixture *f)
     rollback(f, tx);
 }
 
-static void wrong_arguments_do_not_abort(fixture *f)
+/* What the client finds before anything is sent aborts like what the server finds. */
+static void wrong_arguments_abort_too(fixture *f)
 {
-    tn_db *tx = begin(f, f->db);
+    tn_error err = TN_ERROR_INIT;
 
-    exec_fails(f, tx, "select cast($1 as integer)", NULL, TN_PROTOCOL, "08P01");
-    check_int(f, int_of(f, tx, "select 1", NULL), 1);
+    create(f);
+    for (int i = 0; i < 3; i++) {
+        tn_db *tx = begin(f, f->db), *inner;
+        exec(f, tx, "insert into {t} values (1, 1)", NULL);
+        if (i == 0)
+            exec_fails(f, tx, "select cast($1 as integer)", NULL, TN_PROTOCOL, "08P01");
+        else if (i == 1)
+            exec_fails(f, tx, "select cast($1 as integer)", tn_args(INT64_C(5000000000)), TN_DATA,
+                       "22003");
+        else
+            exec_fails(f, tx, "select cast($1 as text)", tn_args("\xff"), TN_DATA, "22021");
+        exec_fails(f, tx, "select 1", NULL, TN_ABORTED, "25P02");
+        check_error(f, tn_begin(tx, NULL, &inner, &err), &err, TN_ABORTED, "25P02");
+        check_error(f, end_commit(f, tx, &err), &err, TN_ABORTED, "25P02");
+        check_int(f, rows_in(f, f->db), 0);
+    }
+}
+
+static void wrong_arguments_abort_a_savepoint_only(fixture *f)
+{
+    tn_error err = TN_ERROR_INIT;
+
+    create(f);
+    tn_db *tx = begin(f, f->db), *inner = begin(f, tx);
+    exec(f, inner, "insert into {t} values (1, 1)", NULL);
+    exec_fails(f, inner, "select cast($1 as integer)", NULL, TN_PROTOCOL, "08P01");
+    exec_fails(f, inner, "select 1", NULL, TN_ABORTED, "25P02");
+    check_error(f, end_commit(f, inner, &err), &err, TN_ABORTED, "25P02");
+    exec(f, tx, "insert into {t} values (2, 2)", NULL);
     commit(f, tx);
+    check_int(f, int_of(f, f->db, "select sum(id) from {t}", NULL), 2);
+}
+
+/* Its statement went well: what is made of the answer is no concern of the transaction. */
+static void wrong_targets_do_not_abort(fixture *f)
+{
+    tn_error err = TN_ERROR_INIT;
+    int32_t number = 0;
+
+    create(f);
+    tn_db *tx = begin(f, f->db);
+    check_error(f, tn_get(tx, "select cast('x' as text)", NULL, tn_into(&number), &err), &err,
+                TN_DATA, NULL);
+    check_error(f, tn_get(tx, "select 1 where 1 = 0", NULL, tn_into(&number), &err), &err,
+                TN_NOT_FOUND, NULL);
+    exec(f, tx, "insert into {t} values (2, 2)", NULL);
+    commit(f, tx);
+    check_int(f, int_of(f, f->db, "select sum(id) from {t}", NULL), 2);
+}
+
+/* The outcome tells what became of the statement, not of its answer. */
+static void an_unread_answer_is_applied(fixture *f)
+{
+    tn_error err = TN_ERROR_INIT;
+    bool flag;
+
+    create(f);
+    check_error(f,
+                tn_get(f->db, sql(f, "insert into {t} values (1, 1), (2, 2) returning id"), NULL,
+                       tn_into(&flag), &err),
+                &err, TN_TOO_MANY_ROWS, NULL);
+    check_int(f, err.outcome, TN_OUTCOME_APPLIED);
+    check_error(f,
+                tn_get(f->db, sql(f, "insert into {t} values (3, 3) returning id"), NULL,
+                       tn_into(&flag, &flag), &err),
+                &err, TN_DATA, NULL);
+    check_int(f, err.outcome, TN_OUTCOME_APPLIED);
+    tn_rows *rows = tn_query(f->db, sql(f, "insert into {t} values (4, 4) returning id"), NULL);
+    check(f, tn_next(rows));
+    check_int(f, tn_scan(rows, &flag, &flag), TN_DATA);
+    check_error(f, tn_close(rows, &err), &err, TN_DATA, NULL);
+    check_int(f, err.outcome, TN_OUTCOME_APPLIED);
+    check_int(f, rows_in(f, f->db), 4);
+}
+
+/* However few they are. */
+static void rows_unread_at_the_end_are_missed(fixture *f)
+{
+    for (int i = 0; i < 3; i++) {
+        tn_db *tx = begin(f, f->db), *over = i == 2 ? begin(f, tx) : tx;
+        tn_rows *rows = query(f, over, "select 1 union all select 2 union all select 3", NULL);
+        next(f, rows);
+        if (i == 0)
+            commit(f, tx);
+        else
+            rollback(f, over);
+        check(f, !tn_next(rows));
+        close_fails(f, rows, TN_MISUSE, "24000");
+        if (i == 2)
+            commit(f, tx);
+    }
+    tn_db *tx = begin(f, f->db);
+    tn_rows *rows = query(f, tx, "select 1", NULL);
+    next(f, rows);
+    commit(f, tx);
+    check(f, !tn_next(rows));
+    close_rows(f, rows);
 }
 
 static void ddl_is_rolled_back(fixture *f)
@@ -447,7 +542,12 @@ static const suite_case cases[] = {
     CASE(commit_after_an_error_fails, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(aborted_until_rollback, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(failed_preparation_aborts_too, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
-    CASE(wrong_arguments_do_not_abort, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
+    CASE(wrong_arguments_abort_too, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
+    CASE(wrong_arguments_abort_a_savepoint_only,
+         TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
+    CASE(wrong_targets_do_not_abort, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
+    CASE(an_unread_answer_is_applied, TN_CAP_SQL),
+    CASE(rows_unread_at_the_end_are_missed, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
     CASE(ddl_is_rolled_back, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(ddl_is_committed, TN_CAP_SQL | TN_CAP_TRANSACTIONS),
     CASE(connection_is_idle_after_many, TN_CAP_SQL | TN_CAP_TRANSACTIONS),

@@ -18,6 +18,8 @@ static void test_first_word(void **state)
         {"commit", TN__STMT_COMMIT},
         {"commit and chain", TN__STMT_COMMIT},
         {"commit prepared 'x'", TN__STMT_OTHER},
+        {"prepare transaction 'x'", TN__STMT_COMMIT},
+        {"prepare x as select 1", TN__STMT_OTHER},
         {"end", TN__STMT_COMMIT},
         {"end transaction;", TN__STMT_COMMIT},
         {"rollback", TN__STMT_ROLLBACK},

@@ -501,7 +501,7 @@ static void a_swallowed_error_makes_commit_fail(void **state)
     assert_string_equal(err.sqlstate, "25P02");
 }
 
-static void a_swallowed_error_is_not_left_on_success(void **state)
+static void a_swallowed_error_counts_also_when_the_server_saw_none(void **state)
 {
     struct script script = {.run = true, .ignore = true};
     tn_error err = TN_ERROR_INIT;
@@ -511,8 +511,9 @@ static void a_swallowed_error_is_not_left_on_success(void **state)
                               .status = TN_DATA,
                               .sqlstate = "22003",
                               .to = MOCK_TO(TN_CONN_IN_TXN)});
-    assert_ok(tn_transaction(*state, NULL, callback, &script, &err), err);
-    assert_int_equal(err.status, TN_OK);
+    assert_status(tn_transaction(*state, NULL, callback, &script, &err), TN_ABORTED);
+    assert_string_equal(err.sqlstate, "25P02");
+    assert_int_equal(err.outcome, TN_OUTCOME_NOT_APPLIED);
 }
 
 static void nobody_needs_to_ask_for_the_error(void **state)
@@ -682,7 +683,7 @@ int main(void)
         TEST(a_callback_commits_or_rolls_back),
         TEST(an_error_that_the_callback_did_not_fill_is_filled),
         TEST(a_swallowed_error_makes_commit_fail),
-        TEST(a_swallowed_error_is_not_left_on_success),
+        TEST(a_swallowed_error_counts_also_when_the_server_saw_none),
         TEST(nobody_needs_to_ask_for_the_error),
         TEST(retries_are_fresh_attempts_and_counted),
         TEST(a_commit_that_cannot_be_serialized_is_retried),
