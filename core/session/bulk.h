@@ -7,6 +7,7 @@
 
 #include <tenon/bulk.h>
 
+#include "base/buf.h"
 #include "session/handle.h"
 #include "session/names.h"
 #include "session/watch.h"
@@ -41,6 +42,9 @@ tn_status tn__bulk_write_sql(tn_bulk *bulk, const char *table, const char *colum
 /* Prepares a statement in the bulk's transaction; fresh: one that is known already is forgotten, it
  * may be older than the table. The reference is given back with tn__cache_release(). */
 tn_status tn__bulk_prepare(tn_bulk *bulk, tn_str sql, bool fresh, tn__cached **ret, tn_error *err);
+
+/* "a", "b": for SQL text. */
+void tn__bulk_put_names(tn__buf *sql, const tn__namelist *names);
 
 /* bulk_error.c: makes of an error of a value, or of the database, one of a row. where: what the
  * driver knows of it. */
