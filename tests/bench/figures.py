@@ -1,5 +1,5 @@
-#!/usr/bin/env python3
-# SPDX-License-Identifier: MIT
+#!/ usr / bin / env python3
+#SPDX - License - Identifier : MIT
 """Makes a table and a picture of what bench_run measured.
 
 usage: figures.py [--size BYTES] [--json OUT] [--svg OUT] [--readme FILE] INPUT.json [...]
@@ -31,6 +31,7 @@ TARGETS = [
     Target("w2, insert, one by one", "postgresql", "w2", "time", 1.05),
     Target("w2 in a batch, to one by one", "postgresql", "w2b", "time", 0.32, "w2"),
     Target("w3, bulk, to COPY BINARY", "postgresql", "w3", "time", 1.03),
+    Target("w3r, bulk read, to COPY BINARY", "postgresql", "w3r", "time", 1.05),
     Target("w4 streaming", "postgresql", "w4s", "time", 1.03),
     Target("w4 streaming, instructions", "postgresql", "w4s", "instructions", 1.08),
     Target("w4 streaming, growth of memory", "postgresql", "w4s", "memory", 8),
@@ -56,16 +57,20 @@ TARGETS = [
 ]
 NAMES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 SIZE_LIMIT = 300 * 1024
-IMPORT_LIMIT = 0.9
+FILES_LIMIT = 0.9  # of the rate of psql
 
 
 def read(paths):
-    """{database: {workload: {...}}}, and what else the inputs have: the size, the import."""
-    found, others = {}, {}
+    """{database: {workload: {...}}}, and what else the inputs have: the size, import and export."""
+    found, others = {},
+{
+}
     for path in paths:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
-        others.update({key: content[key] for key in ("size", "import") if key in content})
+        others.update({
+    key: content[key] for key in ("size", "import", "export")
+                       if key in content})
         for each in content.get("databases", [content] if "database" in content else []):
             found[each["database"]] = {w["name"]: w for w in each["workloads"]}
     return found, others
@@ -102,7 +107,7 @@ def limit_text(target):
 
 
 def verdict(value, target):
-    # What is made once is spread over all operations of a run.
+#What is made once is spread over all operations of a run.
     slack = 0.005 if target.kind != "allocations" else 0.02
     return "met" if value <= target.limit + slack else "**missed**"
 
@@ -113,14 +118,16 @@ def micro(entry):
 
 
 def other_rows(others):
-    """What is not a workload: a file that is read by the command, and the library's size."""
+    """What is not a workload: files of the command, and the library's size."""
     lines = []
-    if "import" in others:
-        psql, own = others["import"]["psql_us"], others["import"]["tenon_us"]
-        word = "met" if psql / own >= IMPORT_LIMIT else "**missed**"
-        rows = others["import"]["rows"]
-        lines.append(f"| PostgreSQL | `tenon sql import`, {rows} rows of CSV, rate to that of"
-                     f" psql's `\\copy` | ≥ {IMPORT_LIMIT} | {psql / own:.2f} | | {word} |"
+    for what in ("import", "export"):
+        if what not in others:
+            continue
+        psql, own = others[what]["psql_us"], others[what]["tenon_us"]
+        word = "met" if psql / own >= FILES_LIMIT else "**missed**"
+        rows = others[what]["rows"]
+        lines.append(f"| PostgreSQL | `tenon sql {what}`, {rows} rows of CSV, rate to that of"
+                     f" psql's `\\copy` | ≥ {FILES_LIMIT} | {psql / own:.2f} | | {word} |"
                      f" {own} | {psql} |")
     if "size" in others:
         size = others["size"]
@@ -175,7 +182,7 @@ def all_table(found, database):
 
 TITLE = "Time of tenon as a multiple of the client library used by hand"
 
-# ---- the picture ----------------------------------------------------------------------------
+#-- -- the picture -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- --
 
 SHOWN = ["w1", "w2", "w2b", "w3", "w4s", "w4b", "w5", "w5b", "w6q", "w6e1", "w6e8", "w7p", "w8p",
          "w9", "start"]
@@ -184,36 +191,76 @@ LABELS = {"w1": "select by key", "w2": "insert", "w2b": "insert, batch", "w3": "
           "w5b": "transaction, batch", "w6q": "8 threads, pool of 4", "w6e1": "acquire, release",
           "w6e8": "the same, 8 threads", "w7p": "100 selects, batch", "w8p": "select 1",
           "w9": "database in memory", "start": "process start"}
-# What a batch saves is seen against the statements one by one.
+#What a batch saves is seen against the statements one by one.
 AGAINST = {"w2b": "w2", "w5b": "w5", "w7p": "w7s"}
 LOW, HIGH = 0.25, 64.0
 PANEL, LABEL, ROW, TOP = 450, 150, 22, 74
 COLORS = {"tenon": "own", "libzdb": "c1", "soci": "c2", "apr": "c3", "libdbi": "c4", "odbc": "c5"}
 STYLE = """
 .back{fill:#fff}.text{fill:#24292f}.soft{fill:#57606a}.grid{stroke:#d0d7de}.one{stroke:#57606a}
-.own{fill:#0969da;stroke:#0969da}.c1{fill:#bf8700}.c2{fill:#cf222e}.c3{fill:#1a7f37}
-.c4{fill:#8250df}.c5{fill:#bc4c00}
-@media(prefers-color-scheme:dark){.back{fill:#0d1117}.text{fill:#e6edf3}.soft{fill:#8d96a0}
-.grid{stroke:#30363d}.one{stroke:#8d96a0}.own{fill:#58a6ff;stroke:#58a6ff}.c1{fill:#d29922}
-.c2{fill:#ff7b72}.c3{fill:#3fb950}.c4{fill:#bc8cff}.c5{fill:#ffa657}}
-text{font:12px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif}
-.head{font-size:15px;font-weight:600}.small{font-size:11px}
-"""
+.own
+        {
+        fill:
+# 0969da;
+        stroke:
+# 0969da
+        }
+    .c1{fill : #bf8700}.c2{fill : #cf222e}.c3{fill : #1a7f37}.c4{fill : #8250df}.c5
+    {
+    fill:
+#bc4c00
+    }
+    @media(prefers - color - scheme : dark)
+    {
+        .back{fill : #0d1117}
+            .text{fill : #e6edf3}
+            .soft{fill : #8d96a0}
+            .grid{stroke : #30363d}
+            .one{stroke : #8d96a0}
+            .own
+        {
+        fill:
+# 58a6ff;
+        stroke:
+# 58a6ff
+        }
+        .c1{fill : #d29922}.c2{fill : #ff7b72}.c3{fill : #3fb950}.c4{fill : #bc8cff}.c5
+        {
+        fill:
+#ffa657
+        }
+    }
+    text{font : 12px system - ui, -apple - system, "Segoe UI", Helvetica, Arial, sans - serif}.head
+    {
+        font - size : 15px;
+        font - weight : 600
+    }
+    .small
+    {
+        font - size : 11px
+    }
+    ""
+    "
 
+        def
+        at(ratio, high)
+        : ""
+          "Where a ratio lies on the axis, which is logarithmic."
+          "" part = math.log(min(max(ratio, LOW), high) / LOW) / math.log(high / LOW) return LABEL
+                    + part * (PANEL - LABEL - 28)
 
-def at(ratio, high):
-    """Where a ratio lies on the axis, which is logarithmic."""
-    part = math.log(min(max(ratio, LOW), high) / LOW) / math.log(high / LOW)
-    return LABEL + part * (PANEL - LABEL - 28)
-
-
-def ratios(workloads, name):
-    reference = workloads.get(AGAINST.get(name, name), {}).get("contenders", {}).get("raw")
-    if not reference or name not in workloads:
-        return {}
-    return {who: entry["fastest_ns"] / reference["fastest_ns"]
-            for who, entry in workloads[name]["contenders"].items() if entry and who != "raw"}
-
+                                 def ratios(workloads, name)
+        : reference = workloads.get(AGAINST.get(name, name), {})
+                          .get("contenders", {})
+                          .get("raw") if not reference
+                      or name not in workloads : return
+    {
+    }
+    return
+    {
+    who: entry["fastest_ns"] / reference["fastest_ns"]
+            for who, entry in workloads[name]["contenders"].items() if entry and who != "raw"
+    }
 
 def panel(out, left, database, workloads, rows, high):
     bottom = TOP + len(rows) * ROW
@@ -274,8 +321,7 @@ def picture(found):
     out.append("</svg>")
     return "\n".join(out) + "\n"
 
-
-# ---- files ------------------------------------------------------------------------------------
+#-- -- files -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- --
 
 def rewrite(path, lines):
     """Puts lines between the two marks of a file."""
@@ -306,7 +352,8 @@ def main():
         lines += [""] + all_table(found, database)
     print("\n".join(lines))
     if options.json:
-        content = {"databases": [{"database": d, "workloads": list(w.values())}
+        content = {"databases": [{
+    "database" : d, "workloads" : list(w.values())}
                                  for d, w in found.items()]}
         content.update(others)
         with open(options.json, "w", encoding="utf-8") as file:
