@@ -287,7 +287,7 @@ static void test_value_format_in_any_room(void **state)
         "0001-12-31 BC",
         "23:59:59.999999",
         "\\x616263",
-        "1 year 2 mons -3 days 00:00:00.000001",
+        "1 year 2 mons -3 days +00:00:00.000001",
     };
     char buf[2 * TN_TIME_TEXT_SIZE], expected[sizeof(buf)];
 
