@@ -12,6 +12,8 @@
 #include "session/names.h"
 #include "session/watch.h"
 
+enum { TN__BULK_LOOK_ROWS = 256 };
+
 struct tn_bulk {
     tn_db *tx;              /* NULL: it has ended */
     tn__cached *insert;     /* INSERT INTO table (columns) VALUES ($1, ...) */
@@ -34,6 +36,13 @@ struct tn_bulk {
     tn_status status;   /* the first error; err is filled then */
     tn_error err;
 };
+
+/* bulk_row.c: what is not asked for at every row: the clock, who cancels, who looks on. */
+tn_status tn__bulk_look_up(tn_bulk *bulk);
+
+/* It has failed, as its err says: rolled back, and the status. row: the one that it must be of if
+ * the driver does not know better; 0: none. */
+tn_status tn__bulk_fail(tn_bulk *bulk, uint64_t row);
 
 /* bulk_sql.c: reads the names and writes the INSERT, whose memory is the arena's. */
 tn_status tn__bulk_write_sql(tn_bulk *bulk, const char *table, const char *columns,
