@@ -1,5 +1,5 @@
-#!/ usr / bin / env python3
-#SPDX - License - Identifier : MIT
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Makes a table and a picture of what bench_run measured.
 
 usage: figures.py [--size BYTES] [--json OUT] [--svg OUT] [--readme FILE] INPUT.json [...]
@@ -62,14 +62,11 @@ FILES_LIMIT = 0.9  # of the rate of psql
 
 def read(paths):
     """{database: {workload: {...}}}, and what else the inputs have: the size, import and export."""
-    found, others = {},
-{
-}
+    found, others = {}, {}
     for path in paths:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
-        others.update({
-    key: content[key] for key in ("size", "import", "export")
+        others.update({key: content[key] for key in ("size", "import", "export")
                        if key in content})
         for each in content.get("databases", [content] if "database" in content else []):
             found[each["database"]] = {w["name"]: w for w in each["workloads"]}
@@ -107,7 +104,7 @@ def limit_text(target):
 
 
 def verdict(value, target):
-#What is made once is spread over all operations of a run.
+    # What is made once is spread over all operations of a run.
     slack = 0.005 if target.kind != "allocations" else 0.02
     return "met" if value <= target.limit + slack else "**missed**"
 
@@ -182,7 +179,7 @@ def all_table(found, database):
 
 TITLE = "Time of tenon as a multiple of the client library used by hand"
 
-#-- -- the picture -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- --
+# ---- the picture ----------------------------------------------------------------------------
 
 SHOWN = ["w1", "w2", "w2b", "w3", "w4s", "w4b", "w5", "w5b", "w6q", "w6e1", "w6e8", "w7p", "w8p",
          "w9", "start"]
@@ -191,76 +188,36 @@ LABELS = {"w1": "select by key", "w2": "insert", "w2b": "insert, batch", "w3": "
           "w5b": "transaction, batch", "w6q": "8 threads, pool of 4", "w6e1": "acquire, release",
           "w6e8": "the same, 8 threads", "w7p": "100 selects, batch", "w8p": "select 1",
           "w9": "database in memory", "start": "process start"}
-#What a batch saves is seen against the statements one by one.
+# What a batch saves is seen against the statements one by one.
 AGAINST = {"w2b": "w2", "w5b": "w5", "w7p": "w7s"}
 LOW, HIGH = 0.25, 64.0
 PANEL, LABEL, ROW, TOP = 450, 150, 22, 74
 COLORS = {"tenon": "own", "libzdb": "c1", "soci": "c2", "apr": "c3", "libdbi": "c4", "odbc": "c5"}
 STYLE = """
 .back{fill:#fff}.text{fill:#24292f}.soft{fill:#57606a}.grid{stroke:#d0d7de}.one{stroke:#57606a}
-.own
-        {
-        fill:
-# 0969da;
-        stroke:
-# 0969da
-        }
-    .c1{fill : #bf8700}.c2{fill : #cf222e}.c3{fill : #1a7f37}.c4{fill : #8250df}.c5
-    {
-    fill:
-#bc4c00
-    }
-    @media(prefers - color - scheme : dark)
-    {
-        .back{fill : #0d1117}
-            .text{fill : #e6edf3}
-            .soft{fill : #8d96a0}
-            .grid{stroke : #30363d}
-            .one{stroke : #8d96a0}
-            .own
-        {
-        fill:
-# 58a6ff;
-        stroke:
-# 58a6ff
-        }
-        .c1{fill : #d29922}.c2{fill : #ff7b72}.c3{fill : #3fb950}.c4{fill : #bc8cff}.c5
-        {
-        fill:
-#ffa657
-        }
-    }
-    text{font : 12px system - ui, -apple - system, "Segoe UI", Helvetica, Arial, sans - serif}.head
-    {
-        font - size : 15px;
-        font - weight : 600
-    }
-    .small
-    {
-        font - size : 11px
-    }
-    ""
-    "
+.own{fill:#0969da;stroke:#0969da}.c1{fill:#bf8700}.c2{fill:#cf222e}.c3{fill:#1a7f37}
+.c4{fill:#8250df}.c5{fill:#bc4c00}
+@media(prefers-color-scheme:dark){.back{fill:#0d1117}.text{fill:#e6edf3}.soft{fill:#8d96a0}
+.grid{stroke:#30363d}.one{stroke:#8d96a0}.own{fill:#58a6ff;stroke:#58a6ff}.c1{fill:#d29922}
+.c2{fill:#ff7b72}.c3{fill:#3fb950}.c4{fill:#bc8cff}.c5{fill:#ffa657}}
+text{font:12px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif}
+.head{font-size:15px;font-weight:600}.small{font-size:11px}
+"""
 
-        def
-        at(ratio, high)
-        : ""
-          "Where a ratio lies on the axis, which is logarithmic."
-          "" part = math.log(min(max(ratio, LOW), high) / LOW) / math.log(high / LOW) return LABEL
-                    + part * (PANEL - LABEL - 28)
 
-                                 def ratios(workloads, name)
-        : reference = workloads.get(AGAINST.get(name, name), {})
-                          .get("contenders", {})
-                          .get("raw") if not reference
-                      or name not in workloads : return
-    {
-    }
-    return
-    {
-    who: entry["fastest_ns"] / reference["fastest_ns"]
-            for who, entry in workloads[name]["contenders"].items() if entry and who != "raw"
-    }
+def at(ratio, high):
+    """Where a ratio lies on the axis, which is logarithmic."""
+    part = math.log(min(max(ratio, LOW), high) / LOW) / math.log(high / LOW)
+    return LABEL + part * (PANEL - LABEL - 28)
+
+
+def ratios(workloads, name):
+    reference = workloads.get(AGAINST.get(name, name), {}).get("contenders", {}).get("raw")
+    if not reference or name not in workloads:
+        return {}
+    return {who: entry["fastest_ns"] / reference["fastest_ns"]
+            for who, entry in workloads[name]["contenders"].items() if entry and who != "raw"}
+
 
 def panel(out, left, database, workloads, rows, high):
     bottom = TOP + len(rows) * ROW
@@ -321,7 +278,8 @@ def picture(found):
     out.append("</svg>")
     return "\n".join(out) + "\n"
 
-#-- -- files -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- --
+
+# ---- files ------------------------------------------------------------------------------------
 
 def rewrite(path, lines):
     """Puts lines between the two marks of a file."""
@@ -352,8 +310,7 @@ def main():
         lines += [""] + all_table(found, database)
     print("\n".join(lines))
     if options.json:
-        content = {"databases": [{
-    "database" : d, "workloads" : list(w.values())}
+        content = {"databases": [{"database": d, "workloads": list(w.values())}
                                  for d, w in found.items()]}
         content.update(others)
         with open(options.json, "w", encoding="utf-8") as file:
