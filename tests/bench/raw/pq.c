@@ -92,7 +92,7 @@ static void setup(struct bench_run *run)
 {
     char sql[512];
     PGconn *conn = pq_open(run);
-    pq_command(conn, "drop table if exists bench_items, bench_inserts, bench_accounts");
+    pq_command(conn, "drop table if exists bench_items, bench_inserts, bench_accounts cascade");
     pq_command(conn, "create table bench_items (id bigint primary key, quantity integer not null,"
                      " price double precision not null, name text not null,"
                      " created timestamptz not null)");
@@ -117,7 +117,7 @@ static void setup(struct bench_run *run)
 static void teardown(struct bench_run *run)
 {
     PGconn *conn = pq_open(run);
-    pq_command(conn, "drop table if exists bench_items, bench_inserts, bench_accounts");
+    pq_command(conn, "drop table if exists bench_items, bench_inserts, bench_accounts cascade");
     PQfinish(conn);
 }
 
