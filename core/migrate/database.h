@@ -6,6 +6,7 @@
 #ifndef TENON_MIGRATE_DATABASE_H
 #define TENON_MIGRATE_DATABASE_H
 
+#include <tenon/args.h>
 #include <tenon/migrate.h>
 
 #include "base/arena.h"
@@ -51,6 +52,14 @@ void tn__database_close(tn__database *database);
 tn_status tn__database_run(tn__database *database, tn_str sql, tn_error *err);
 tn_status tn__database_begin(tn__database *database, tn_error *err);
 tn_status tn__database_commit(tn__database *database, tn_error *err);
+/* The transaction's last statements and COMMIT, in one round trip. Whatever it returns, afterwards
+ * there is no transaction. */
+typedef struct tn__statement {
+    const char *sql;
+    const tn_arglist *args;
+} tn__statement;
+tn_status tn__database_finish(tn__database *database, const tn__statement *statements, size_t count,
+                              tn_error *err);
 /* Whatever the state is, afterwards there is no transaction. */
 void tn__database_rollback(tn__database *database);
 /* lock_timeout and statement_timeout until the end of the transaction, or of the session. -1: as

@@ -3,7 +3,8 @@
  * One question for all objects: each is written by the server's own functions where it has one, and
  * composed here where it has none. Keys sort by a digit for the kind, then by name; an index comes
  * behind its table. A second question for what depends on what, each end the object of ours that it
- * belongs to: a default belongs to its table, a row type too.
+ * belongs to: a default belongs to its table, a row type too. The planner takes what it finds there
+ * for one row, and would look through all objects for each edge: it is told to hash.
  */
 #include "postgres/catalog_sql.h"
 
@@ -396,6 +397,7 @@ const char pg_catalog_objects[] =
     "'statistics' else i.type end as type) v\n";
 
 const char pg_catalog_edges[] =
+    "set local enable_nestloop = off;\n"
     "with m(class, oid, own) as materialized (\n"
     "  select 'pg_catalog.pg_class'::regclass, c.oid, case\n"
     "    when k.oid is not null then '1259:' || k.conrelid\n"
