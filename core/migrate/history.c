@@ -304,11 +304,11 @@ static tn_status insert(tn__database *database, const tn_migration *migration,
     who_am_i(who, sizeof(who));
     tn_opt_time finished_at = {.has = finished, .value = now};
     tn_opt_int64 duration = {.has = finished, .value = us};
-    const tn_arglist *args = tn_args(
-        migration->version, migration->name,
-        database->dialect == TN__SQLITE ? "sqlite" : "postgresql", migration->checksum,
-        tn__state_name(state), (int32_t)step, started, finished_at, duration, down, tool, who,
-        migration->reason);
+    const tn_arglist *args = tn_args(migration->version, migration->name,
+                                     database->dialect == TN__SQLITE ? "sqlite" : "postgresql",
+                                     migration->checksum, tn__state_name(state), (int32_t)step,
+                                     started, finished_at, duration, down, tool, who,
+                                     migration->reason);
     return commits ? change_and_commit(database, sql, args, err)
                    : change(database, sql, args, NULL, err);
 }
