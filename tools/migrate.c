@@ -11,7 +11,7 @@
 #include "settings.h"
 #include "term.h"
 
-enum { DONE_MAX = 1000000, STATEMENTS = 16 };
+enum { DONE_MAX = 1000000, STATEMENTS = 128 };
 
 /* ---- events ---------------------------------------------------------------------------------- */
 

@@ -175,14 +175,15 @@ tn_status tn__job_again(tn__job *job, uint32_t attempt, tn_error *why)
 
 /* ---- the whole as one transaction ------------------------------------------------------------ */
 
-static tn_status record(tn__job *job, tn_error *err)
+/* What is recorded, and COMMIT with it. */
+static tn_status conclude(tn__job *job, tn_error *err)
 {
     tn__database *database = job->database;
 
     if (job->down)
-        return tn__history_delete(database, job->migration->version, err);
-    return tn__history_insert(database, job->migration, TN_MIGRATE_APPLIED,
-                              (uint32_t)job->steps.count, job->started_ns, err);
+        return tn__history_commit_delete(database, job->migration->version, err);
+    return tn__history_commit_applied(database, job->migration, (uint32_t)job->steps.count,
+                                      job->started_ns, err);
 }
 
 static tn_status run_steps(tn__job *job, tn_error *err)
@@ -194,7 +195,7 @@ static tn_status run_steps(tn__job *job, tn_error *err)
     return status;
 }
 
-/* Between BEGIN and COMMIT. */
+/* Between BEGIN and what is recorded. */
 static tn_status work(tn__job *job, tn__foreign *foreign, tn_error *err)
 {
     const tn_migration_options *options = tn__job_options(job);
@@ -210,9 +211,7 @@ static tn_status work(tn__job *job, tn__foreign *foreign, tn_error *err)
         status = run_steps(job, err);
     if (status == TN_OK && job->steps.sets)
         status = tn__database_restore(database, err);
-    if (status == TN_OK)
-        status = tn__foreign_check(database, foreign, err);
-    return status == TN_OK ? record(job, err) : status;
+    return status == TN_OK ? tn__foreign_check(database, foreign, err) : status;
 }
 
 /* A history that is not there yet is made with the first row: both or none. */
@@ -239,7 +238,7 @@ static tn_status attempt(tn__job *job, tn__foreign *foreign, bool *ret_changed, 
     if (status == TN_OK && !*ret_changed)
         status = work(job, foreign, err);
     if (status == TN_OK && !*ret_changed)
-        status = tn__database_commit(database, err);
+        status = conclude(job, err);
     else
         tn__database_rollback(database);
     if (status != TN_OK || *ret_changed)

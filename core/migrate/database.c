@@ -2,7 +2,6 @@
 #define _GNU_SOURCE /* getrandom */
 #include "migrate/database.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +11,12 @@
 
 #include <tenon/health.h>
 #include <tenon/query.h>
-#include <tenon/txn.h>
 
 #include "base/clock.h"
 #include "base/str.h"
 #include "migrate/problem.h"
 
-enum { BYTES_MAX = 1 << 30, SLICE_MS = 50, IDLE_MS = 60000 };
+enum { BYTES_MAX = 1 << 30, SLICE_MS = 50, NAME_MAX_BYTES = 63 };
 
 static const char default_history[] = "_tenon_migrations";
 
@@ -61,6 +59,7 @@ static tn_status learn_server(tn__database *database, tn_error *err)
         database->dialect = TN__SQLITE;
     else
         return refuse(database, err, "migrations know PostgreSQL's and SQLite's SQL, not this one");
+    tn__copy_text(database->server, sizeof(database->server), tn_str_from(health.server));
     /* Said by the driver of connections on which no session state holds. */
     database->pooled = strstr(health.note, "behind a pooler: no session state") != NULL;
     return TN_OK;
@@ -108,31 +107,43 @@ static tn_status split_history(tn__database *database, tn_error *err)
         return bad_history(database, err);
     snprintf(database->schema, sizeof(database->schema), "%.*s", (int)len, history);
     snprintf(database->table, sizeof(database->table), "%s", table);
+    len = tn__utf8_cut(table, strlen(table), NAME_MAX_BYTES - strlen("_schema"));
+    snprintf(database->snapshot, sizeof(database->snapshot), "%.*s_schema", (int)len, table);
     return TN_OK;
 }
 
-/* The first schema of the search path that exists is where the server would make tables. */
+/* The first schema of the search path that exists is where the server would make tables. Other
+ * tools' tables are looked for where names without a schema are. */
 static tn_status learn_schema(tn__database *database, tn_error *err)
 {
     static const char question[] =
-        "select pg_catalog.current_setting('search_path'),"
+        "with t as (select c.relname::text as name from pg_catalog.pg_class c"
+        " join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) c.relnamespace"
+        " where n.nspname operator(pg_catalog.=)"
+        "  coalesce($1::text, pg_catalog.current_schema()::text)"
+        " and (c.relname operator(pg_catalog.=) $2::text"
+        "  or c.relname operator(pg_catalog.=) $3::text))"
+        " select pg_catalog.current_setting('search_path'),"
         " coalesce($1::text, pg_catalog.current_schema()::text, ''),"
-        " exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n"
-        "  on n.oid operator(pg_catalog.=) c.relnamespace"
-        "  where n.nspname operator(pg_catalog.=)"
-        "   coalesce($1::text, pg_catalog.current_schema()::text)"
-        "  and c.relname operator(pg_catalog.=) $2::text)";
+        " exists (select from t where name operator(pg_catalog.=) $2::text),"
+        " exists (select from t where name operator(pg_catalog.=) $3::text),"
+        " coalesce(pg_catalog.to_regclass('schema_migrations'),"
+        "  pg_catalog.to_regclass('_prisma_migrations'),"
+        "  pg_catalog.to_regclass('flyway_schema_history')) is not null";
     const char *given = database->schema[0] ? database->schema : NULL;
     char *path = NULL, *schema = NULL;
-    bool exists = false;
+    bool exists = false, kept = false, others = false;
 
-    tn_status status = tn_get(database->at, question, tn_args(given, database->table),
-                              tn_into(&path, &schema, &exists), err);
+    tn_status status = tn_get(database->at, question,
+                              tn_args(given, database->table, database->snapshot),
+                              tn_into(&path, &schema, &exists, &kept, &others), err);
     if (status != TN_OK)
         return status;
     database->search_path = tn__arena_copy(&database->arena, path, strlen(path));
     snprintf(database->schema, sizeof(database->schema), "%s", schema);
     database->fresh = !exists;
+    database->kept = kept;
+    database->others = others;
     free(path);
     free(schema);
     if (!database->search_path)
@@ -148,14 +159,19 @@ static tn_status learn_schema(tn__database *database, tn_error *err)
 
 static tn_status learn_sqlite(tn__database *database, tn_error *err)
 {
-    int64_t found = 0;
+    static const char question[] =
+        "select count(*) filter (where lower(name) = lower($1)),"
+        " count(*) filter (where lower(name) = lower($2)),"
+        " count(*) filter (where lower(name) in ('schema_migrations', '_prisma_migrations',"
+        " 'flyway_schema_history')) from sqlite_schema where type = 'table'";
+    int64_t found = 0, kept = 0, others = 0;
 
     snprintf(database->schema, sizeof(database->schema), "main");
-    tn_status status = tn_get(database->at,
-                              "select count(*) from sqlite_schema where type = 'table' and "
-                              "lower(name) = lower($1)",
-                              tn_args(database->table), tn_into(&found), err);
+    tn_status status = tn_get(database->at, question, tn_args(database->table, database->snapshot),
+                              tn_into(&found, &kept, &others), err);
     database->fresh = found == 0;
+    database->kept = kept > 0;
+    database->others = others > 0;
     return status;
 }
 
@@ -207,145 +223,10 @@ tn_status tn__database_open(tn__database *database, tn_db *client,
 
 void tn__database_close(tn__database *database)
 {
-    tn_status status = TN_OK;
-
-    if (database->prepared) {
-        status = tn_exec(database->at, "reset all", NULL, NULL, NULL);
-        if (status == TN_OK)
-            status = tn_exec(database->at, "reset role", NULL, NULL, NULL);
-    }
-    (void)status; /* one that cannot be asked is not given to others either */
+    /* What was set of the session, and its lock, end with it. */
     tn_release(database->session);
     database->session = database->at = NULL;
     tn__arena_free(&database->arena);
-}
-
-/* ---- settings of the session ----------------------------------------------------------------- */
-
-/* By set_config(), since names that a server does not know must not fail. A killed migration's
- * statement is to end with it: the server looks for its client each second (PostgreSQL 14). */
-static tn_status set_all(tn__database *database, bool local, bool watched, tn_error *err)
-{
-    static const char question[] =
-        "select count(pg_catalog.set_config(name, case name when 'lock_timeout' then $1"
-        " when 'statement_timeout' then $2 when 'idle_in_transaction_session_timeout' then $3"
-        " when 'application_name' then 'tenon migrate' else '1000' end, $4))"
-        " from pg_catalog.pg_settings where name in ('lock_timeout', 'statement_timeout',"
-        " 'idle_in_transaction_session_timeout', 'application_name',"
-        " 'client_connection_check_interval')"
-        " and (name <> 'application_name' or setting = '')"
-        " and (name <> 'client_connection_check_interval' or $5)";
-    char lock[24], statement[24], idle[24];
-    int64_t changed;
-
-    snprintf(lock, sizeof(lock), "%" PRId64, database->options.lock_timeout_ms);
-    snprintf(statement, sizeof(statement), "%" PRId64, database->options.statement_timeout_ms);
-    snprintf(idle, sizeof(idle), "%d", IDLE_MS);
-    return tn_get(database->at, question, tn_args(lock, statement, idle, local, watched),
-                  tn_into(&changed), err);
-}
-
-tn_status tn__database_prepare(tn__database *database, tn_error *err)
-{
-    if (database->dialect != TN__POSTGRESQL || database->pooled)
-        return TN_OK;
-    tn_status status = set_all(database, false, true, err);
-    if (status == TN_DATA) /* a server whose system cannot tell whether the client is there */
-        status = set_all(database, false, false, err);
-    database->prepared = status == TN_OK;
-    return status;
-}
-
-/* Within the transaction that set something, so that behind a pooler nobody else gets it. */
-tn_status tn__database_restore(tn__database *database, tn_error *err)
-{
-    if (database->dialect != TN__POSTGRESQL)
-        return TN_OK;
-    tn_status status = tn_exec(database->at, "reset all", NULL, NULL, err);
-    if (status == TN_OK)
-        status = tn_exec(database->at, "reset role", NULL, NULL, err);
-    return status == TN_OK ? set_all(database, database->pooled, true, err) : status;
-}
-
-tn_status tn__database_timeouts(tn__database *database, int64_t lock_ms, int64_t statement_ms,
-                                bool local, tn_error *err)
-{
-    char lock[24], statement[24];
-
-    if (database->dialect != TN__POSTGRESQL)
-        return TN_OK;
-    snprintf(lock, sizeof(lock), "%" PRId64,
-             lock_ms >= 0 ? lock_ms : database->options.lock_timeout_ms);
-    snprintf(statement, sizeof(statement), "%" PRId64,
-             statement_ms >= 0 ? statement_ms : database->options.statement_timeout_ms);
-    return tn_exec(database->at,
-                   "select pg_catalog.set_config('lock_timeout', $1, $3),"
-                   " pg_catalog.set_config('statement_timeout', $2, $3)",
-                   tn_args(lock, statement, local), NULL, err);
-}
-
-/* ---- statements ------------------------------------------------------------------------------ */
-
-tn_status tn__database_run(tn__database *database, tn_str sql, tn_error *err)
-{
-    char *text = strndup(sql.ptr, sql.len);
-
-    if (!text)
-        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
-    tn_status status = tn_exec(database->at, text, NULL, NULL, err);
-    free(text);
-    return status;
-}
-
-/* As a text SAVEPOINT and its kin in the file are understood; as a handle's, a COMMIT whose answer
- * is lost is asked about. SQLite's has to be IMMEDIATE, which only the text says. */
-tn_status tn__database_begin(tn__database *database, tn_error *err)
-{
-    tn_db *tx = NULL;
-    tn_status status;
-
-    if (database->dialect == TN__SQLITE)
-        return tn_exec(database->at, "begin immediate", NULL, NULL, err);
-    if (database->plain) {
-        status = tn_exec(database->at, "begin", NULL, NULL, err);
-    } else {
-        status = tn_begin(database->session, NULL, &tx, err);
-        if (status == TN_OK) {
-            tn_set_timeout(tx, -1);
-            database->at = tx;
-        }
-    }
-    if (status != TN_OK || !database->pooled)
-        return status;
-    status = set_all(database, true, true, err);
-    if (status != TN_OK)
-        tn__database_rollback(database);
-    return status;
-}
-
-/* The handle of the transaction, which is given up here; NULL: it was begun as a text. */
-static tn_db *take_transaction(tn__database *database)
-{
-    tn_db *tx = database->at != database->session ? database->at : NULL;
-
-    database->at = database->session;
-    return tx;
-}
-
-tn_status tn__database_commit(tn__database *database, tn_error *err)
-{
-    tn_db *tx = take_transaction(database);
-
-    return tx ? tn_commit(tx, err) : tn_exec(database->at, "commit", NULL, NULL, err);
-}
-
-void tn__database_rollback(tn__database *database)
-{
-    tn_db *tx = take_transaction(database);
-    tn_status status = tx ? tn_rollback(tx, NULL)
-                          : tn_exec(database->at, "rollback", NULL, NULL, NULL);
-
-    (void)status; /* a connection that is gone has rolled back */
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */

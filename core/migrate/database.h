@@ -6,6 +6,7 @@
 #ifndef TENON_MIGRATE_DATABASE_H
 #define TENON_MIGRATE_DATABASE_H
 
+#include <tenon/args.h>
 #include <tenon/migrate.h>
 
 #include "base/arena.h"
@@ -23,12 +24,15 @@ typedef struct tn__database {
     bool pooled;       /* each transaction may be another server session: no session lock holds */
     bool exclusive;    /* the lock is ours for the whole run: nobody else changes the history */
     bool fresh;        /* there is no history table yet */
-    bool prepared;     /* settings of the session are ours */
+    bool kept;         /* there is a table with the schema as migrations left it: snapshot */
+    bool others;       /* there is a table that other tools keep their history in */
     int64_t key;       /* of the advisory lock */
     char schema[128];  /* PostgreSQL: where the history is, unquoted */
     char history[300]; /* the history table, quoted, with its schema */
     char name[260];    /* the same for people */
     char table[128];   /* without its schema, unquoted */
+    char snapshot[80]; /* beside it, unquoted */
+    char server[64];   /* "PostgreSQL 15.18" */
     const char *search_path; /* PostgreSQL: as it was */
     uint32_t done, total;    /* of the run, for events */
 } tn__database;
@@ -37,12 +41,14 @@ typedef struct tn__database {
  * failure nothing remains. */
 tn_status tn__database_open(tn__database *database, tn_db *client,
                             const tn_migrate_options *options, tn_error *err);
-/* Timeouts and names of the session (PostgreSQL), before the first change. */
-tn_status tn__database_prepare(tn__database *database, tn_error *err);
+/* Timeouts and names of the session (PostgreSQL), before the first change, and the first attempt at
+ * the lock by the same question; *ret_got: it is had. */
+tn_status tn__database_prepare(tn__database *database, bool *ret_got, tn_error *err);
+/* The settings alone; local: until the end of the transaction. */
+tn_status tn__database_set_all(tn__database *database, bool local, tn_error *err);
 /* The same once more, after a migration that set something of the session. */
 tn_status tn__database_restore(tn__database *database, tn_error *err);
-/* Looks anew whether there is a history table: once the lock is had, and after another one was
- * there. */
+/* Looks anew which tables there are: once the lock is had, and after another one was there. */
 tn_status tn__database_refresh(tn__database *database, tn_error *err);
 /* Gives the connection back as it was. */
 void tn__database_close(tn__database *database);
@@ -51,6 +57,14 @@ void tn__database_close(tn__database *database);
 tn_status tn__database_run(tn__database *database, tn_str sql, tn_error *err);
 tn_status tn__database_begin(tn__database *database, tn_error *err);
 tn_status tn__database_commit(tn__database *database, tn_error *err);
+/* The transaction's last statements and COMMIT, in one round trip. Whatever it returns, afterwards
+ * there is no transaction. */
+typedef struct tn__statement {
+    const char *sql;
+    const tn_arglist *args;
+} tn__statement;
+tn_status tn__database_finish(tn__database *database, const tn__statement *statements, size_t count,
+                              tn_error *err);
 /* Whatever the state is, afterwards there is no transaction. */
 void tn__database_rollback(tn__database *database);
 /* lock_timeout and statement_timeout until the end of the transaction, or of the session. -1: as

@@ -81,7 +81,8 @@ static tn_status check(tn__migration_run *run, tn_error *err)
 
     options.problem = tn__database_problem(&run->database);
     tn_status status = tn_migrate_status_check(&run->status, &options, err);
-    if (status == TN_OK && run->status.history.count == 0 && run->status.pending > 0)
+    if (status == TN_OK && run->status.history.count == 0 && run->status.pending > 0 &&
+        run->database.others)
         status = tn__other_refuse(&run->database, err);
     if (status == TN_OK)
         status = inspect(run, err);

@@ -61,6 +61,20 @@ static tn_status change(tn__database *database, const char *format, const tn_arg
     return status;
 }
 
+/* The last one of its transaction. */
+static tn_status change_and_commit(tn__database *database, const char *format,
+                                   const tn_arglist *args, tn_error *err)
+{
+    char sql[SQL_MAX];
+    const tn__statement last = {sql, args};
+
+    write_sql(database, format, sql);
+    tn_status status = tn__database_finish(database, &last, 1, err);
+    if (status != TN_OK)
+        tn_error_prepend(err, "history %s", database->name);
+    return status;
+}
+
 tn_status tn__history_create(tn__database *database, tn_error *err)
 {
     tn_status status = change(database,
@@ -267,10 +281,14 @@ static char *down_text(const tn_migration *m, bool *ret_failed)
     return text;
 }
 
-tn_status tn__history_insert(tn__database *database, const tn_migration *migration,
-                             tn_migrate_state state, uint32_t step, int64_t started_ns,
-                             tn_error *err)
+static tn_status insert(tn__database *database, const tn_migration *migration,
+                        tn_migrate_state state, uint32_t step, int64_t started_ns, bool commits,
+                        tn_error *err)
 {
+    static const char sql[] =
+        "insert into %s (version, name, driver, checksum, state, step, started_at,"
+        " finished_at, duration_us, down_sql, tool, who, note)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     int64_t us = (tn__now_ns() - started_ns) / 1000;
     tn_time now = tn_time_now(), started = {now.us - us};
     bool finished = state == TN_MIGRATE_APPLIED || state == TN_MIGRATE_BASELINE, failed;
@@ -278,25 +296,46 @@ tn_status tn__history_insert(tn__database *database, const tn_migration *migrati
     TN__AUTO_STRING down = down_text(migration, &failed);
     char who[128];
 
-    if (failed)
+    if (failed) {
+        if (commits)
+            tn__database_rollback(database);
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    }
     who_am_i(who, sizeof(who));
     tn_opt_time finished_at = {.has = finished, .value = now};
     tn_opt_int64 duration = {.has = finished, .value = us};
-    return change(database,
-                  "insert into %s (version, name, driver, checksum, state, step, started_at,"
-                  " finished_at, duration_us, down_sql, tool, who, note)"
-                  " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-                  tn_args(migration->version, migration->name,
-                          database->dialect == TN__SQLITE ? "sqlite" : "postgresql",
-                          migration->checksum, tn__state_name(state), (int32_t)step, started,
-                          finished_at, duration, down, tool, who, migration->reason),
-                  NULL, err);
+    const tn_arglist *args = tn_args(migration->version, migration->name,
+                                     database->dialect == TN__SQLITE ? "sqlite" : "postgresql",
+                                     migration->checksum, tn__state_name(state), (int32_t)step,
+                                     started, finished_at, duration, down, tool, who,
+                                     migration->reason);
+    return commits ? change_and_commit(database, sql, args, err)
+                   : change(database, sql, args, NULL, err);
 }
+
+tn_status tn__history_insert(tn__database *database, const tn_migration *migration,
+                             tn_migrate_state state, uint32_t step, int64_t started_ns,
+                             tn_error *err)
+{
+    return insert(database, migration, state, step, started_ns, false, err);
+}
+
+tn_status tn__history_commit_applied(tn__database *database, const tn_migration *migration,
+                                     uint32_t step, int64_t started_ns, tn_error *err)
+{
+    return insert(database, migration, TN_MIGRATE_APPLIED, step, started_ns, true, err);
+}
+
+static const char delete_sql[] = "delete from %s where version = $1";
 
 tn_status tn__history_delete(tn__database *database, const char *version, tn_error *err)
 {
-    return change(database, "delete from %s where version = $1", tn_args(version), NULL, err);
+    return change(database, delete_sql, tn_args(version), NULL, err);
+}
+
+tn_status tn__history_commit_delete(tn__database *database, const char *version, tn_error *err)
+{
+    return change_and_commit(database, delete_sql, tn_args(version), err);
 }
 
 tn_status tn__history_move(tn__database *database, const char *version, const tn__place *from,

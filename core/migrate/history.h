@@ -36,6 +36,11 @@ tn_status tn__history_insert(tn__database *database, const tn_migration *migrati
                              tn_migrate_state state, uint32_t step, int64_t started_ns,
                              tn_error *err);
 tn_status tn__history_delete(tn__database *database, const char *version, tn_error *err);
+/* The same for one that is applied, or undone, and the end of its transaction with it: see
+ * tn__database_finish(). */
+tn_status tn__history_commit_applied(tn__database *database, const tn_migration *migration,
+                                     uint32_t step, int64_t started_ns, tn_error *err);
+tn_status tn__history_commit_delete(tn__database *database, const char *version, tn_error *err);
 /* How far a migration without a transaction is. */
 typedef struct tn__place {
     tn_migrate_state state;

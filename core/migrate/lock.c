@@ -98,28 +98,15 @@ tn_status tn__lock_take(tn__database *database, tn_error *err)
 
     if (database->dialect != TN__POSTGRESQL || database->pooled)
         return TN_OK;
-    while (status == TN_OK) {
-        status = tn_get(database->at, "select pg_catalog.pg_try_advisory_lock($1)",
-                        tn_args(database->key), tn_into(&got), err);
-        if (status == TN_OK && got) {
-            database->exclusive = true;
-            return TN_OK;
-        }
+    status = tn__database_prepare(database, &got, err);
+    while (status == TN_OK && !got) {
+        status = wait_on(database, &w, err);
         if (status == TN_OK)
-            status = wait_on(database, &w, err);
+            status = tn_get(database->at, "select pg_catalog.pg_try_advisory_lock($1)",
+                            tn_args(database->key), tn_into(&got), err);
     }
+    database->exclusive = status == TN_OK;
     return status;
-}
-
-void tn__lock_release(tn__database *database)
-{
-    if (!database->exclusive)
-        return;
-    /* Without an answer the connection is gone, and the lock with it. */
-    tn_status status = tn_exec(database->at, "select pg_catalog.pg_advisory_unlock($1)",
-                               tn_args(database->key), NULL, NULL);
-    (void)status;
-    database->exclusive = false;
 }
 
 /* ---- the lock of one transaction ------------------------------------------------------------- */

@@ -12,10 +12,9 @@
 
 #include "migrate/database.h"
 
-/* The lock of the run, where there is one. TN_LOCKED: another one had it for lock_wait_ms. */
+/* The lock of the run, where there is one, and the session's settings with it; both end with the
+ * session. TN_LOCKED: another one had it for lock_wait_ms. */
 tn_status tn__lock_take(tn__database *database, tn_error *err);
-/* Gives it back. */
-void tn__lock_release(tn__database *database);
 
 /* Begins a transaction that nobody else has beside: with the lock, if the run has none. */
 tn_status tn__lock_begin(tn__database *database, tn_error *err);

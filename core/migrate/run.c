@@ -20,9 +20,7 @@ tn_status tn__run_open(tn__migration_run *run, tn_db *client, const tn_migration
         tn__arena_free(&run->status.arena);
         return status;
     }
-    status = tn__database_prepare(&run->database, err);
-    if (status == TN_OK)
-        status = tn__lock_take(&run->database, err);
+    status = tn__lock_take(&run->database, err);
     if (status == TN_OK)
         status = tn__run_read(run, err);
     return status == TN_OK ? TN_OK : tn__run_close(run, status);
@@ -45,7 +43,6 @@ tn_status tn__run_close(tn__migration_run *run, tn_status status)
         problem->fault = status == TN_LOST || status == TN_UNAVAILABLE ? TN_MIGRATE_NO_DATABASE
                                                                        : TN_MIGRATE_SQL;
     tn__run_forget_schema(run);
-    tn__lock_release(&run->database);
     tn__database_close(&run->database);
     tn__arena_free(&run->status.arena);
     return status;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <tenon/health.h>
 #include <tenon/query.h>
 
 #include "base/buf.h"
@@ -17,32 +16,18 @@ enum { STATEMENT_MAX = 4096 };
 /* ---- statements ------------------------------------------------------------------------------ */
 
 typedef struct names {
-    char table[80];   /* without its schema, unquoted */
-    char quoted[340]; /* with it, quoted */
+    char quoted[340]; /* with its schema */
 } names;
 
 static tn_status name_table(const tn__database *database, names *ret, tn_error *err)
 {
     char schema[160], table[160];
-    size_t len = tn__utf8_cut(database->table, strlen(database->table), 63 - strlen("_schema"));
 
-    snprintf(ret->table, sizeof(ret->table), "%.*s_schema", (int)len, database->table);
     if (tn_quote_identifier(tn_str_from(database->schema), schema, sizeof(schema)) == 0 ||
-        tn_quote_identifier(tn_str_from(ret->table), table, sizeof(table)) == 0)
+        tn_quote_identifier(tn_str_from(database->snapshot), table, sizeof(table)) == 0)
         return tn_error_set(err, TN_CONFIG, NULL, "\"%s\" is not a table's name", database->name);
     snprintf(ret->quoted, sizeof(ret->quoted), "%s.%s", schema, table);
     return TN_OK;
-}
-
-static tn_status is_there(tn__database *database, const names *n, bool *ret, tn_error *err)
-{
-    if (database->dialect == TN__SQLITE)
-        return tn_get(database->at,
-                      "select count(*) > 0 from sqlite_schema where type = 'table' and"
-                      " lower(name) = lower($1)",
-                      tn_args((const char *)n->table), tn_into(ret), err);
-    return tn_get(database->at, "select pg_catalog.to_regclass($1::text) is not null",
-                  tn_args((const char *)n->quoted), tn_into(ret), err);
 }
 
 /* Text that names the table, made by us of quoted names. */
@@ -109,15 +94,14 @@ static tn_status take_row(tn__snapshot *s, tn_rows *rows, const char *newest, tn
 static tn_status read_expected(tn__database *database, tn__snapshot *s, tn_error *err)
 {
     char newest[TN__SNAPSHOT_VERSION];
-    bool there = false;
     names n;
 
+    if (!database->kept)
+        return TN_OK;
     tn_status status = name_table(database, &n, err);
     if (status == TN_OK)
-        status = is_there(database, &n, &there, err);
-    if (status == TN_OK)
         status = tn__newest_version(database, newest, err);
-    if (status != TN_OK || !there)
+    if (status != TN_OK)
         return status;
     TN__AUTO_STRING text = statement("select version, server, definition from ", n.quoted,
                                      " where id = 1", err);
@@ -159,30 +143,44 @@ void tn__snapshot_free(tn__snapshot *snapshot)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+/* What is recorded, and COMMIT with it. */
 static tn_status write_row(tn__database *database, const names *n, const tn_schema *schema,
                            const char *version, tn_error *err)
 {
-    tn_health health = tn_health_check(database->at, 0);
-    bool there = false;
+    const char *print = tn_schema_fingerprint(schema);
+    TN__AUTO_STRING put = statement(
+        "insert into ", n->quoted,
+        " (id, version, fingerprint, server, definition) values (1, $1, $2, $3, $4)"
+        " on conflict (id) do update set version = excluded.version,"
+        " fingerprint = excluded.fingerprint, server = excluded.server,"
+        " definition = excluded.definition",
+        err);
+    TN__AUTO_STRING mark = statement("update ", database->history,
+                                     " set schema_hash = $1 where version = $2", err);
 
-    tn_status status = is_there(database, n, &there, err);
-    if (status == TN_OK && !there)
-        status = run(database, "create table ", n->quoted,
-                     " (id integer primary key, version text not null, fingerprint text not null,"
-                     " server text not null, definition text not null)",
-                     NULL, err);
-    if (status == TN_OK)
-        status = run(database, "delete from ", n->quoted, "", NULL, err);
-    if (status != TN_OK)
-        return status;
-    return run(database, "insert into ", n->quoted,
-               " (id, version, fingerprint, server, definition) values (1, $1, $2, $3, $4)",
-               tn_args(version, tn_schema_fingerprint(schema), (const char *)health.server,
-                       tn_schema_text(schema)),
-               err);
+    if (!put || !mark) {
+        tn__database_rollback(database);
+        return TN_NOMEM;
+    }
+    const tn__statement last[] = {
+        {put, tn_args(version, print, (const char *)database->server, tn_schema_text(schema))},
+        {mark, tn_args(print, version)},
+    };
+    return tn__database_finish(database, last, database->fresh ? 1 : 2, err);
 }
 
-/* Version and schema are read in the transaction that records them: they belong together. */
+static tn_status make_table(tn__database *database, const names *n, tn_error *err)
+{
+    if (database->kept)
+        return TN_OK;
+    return run(database, "create table ", n->quoted,
+               " (id integer primary key, version text not null, fingerprint text not null,"
+               " server text not null, definition text not null)",
+               NULL, err);
+}
+
+/* Version and schema are read in the transaction that records them: they belong together. It ends
+ * here. */
 static tn_status save(tn__database *database, const tn__snapshot *before, tn_error *err)
 {
     tn_schema *now = NULL, *merged = NULL;
@@ -196,13 +194,12 @@ static tn_status save(tn__database *database, const tn__snapshot *before, tn_err
         status = tn_schema_read(database->at, NULL, &now, err);
     if (status == TN_OK && before && tn__snapshot_drifted(before))
         status = tn__snapshot_merge(before->expected, before->found, now, &merged, err);
-    const tn_schema *schema = merged ? merged : now;
     if (status == TN_OK)
-        status = write_row(database, &n, schema, version, err);
-    if (status == TN_OK && !database->fresh)
-        status = run(database, "update ", database->history,
-                     " set schema_hash = $1 where version = $2",
-                     tn_args(tn_schema_fingerprint(schema), (const char *)version), err);
+        status = make_table(database, &n, err);
+    if (status == TN_OK)
+        status = write_row(database, &n, merged ? merged : now, version, err);
+    else
+        tn__database_rollback(database);
     tn_schema_free(now);
     tn_schema_free(merged);
     return status;
@@ -216,9 +213,5 @@ tn_status tn__snapshot_save(tn__database *database, const tn__snapshot *before, 
         status = tn__database_begin(database, err);
     if (status != TN_OK)
         return status;
-    status = save(database, before, err);
-    if (status == TN_OK)
-        return tn__database_commit(database, err);
-    tn__database_rollback(database);
-    return status;
+    return save(database, before, err);
 }

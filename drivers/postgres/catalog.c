@@ -14,7 +14,7 @@
 #include "postgres/catalog_sql.h"
 #include "postgres/pg.h"
 
-enum { SCHEMAS_MAX = 4096, LEAST_VERSION = 120000 };
+enum { SCHEMAS_MAX = 4096, QUESTION_MAX = 1 << 16, LEAST_VERSION = 120000 };
 
 #define SETTINGS                                                                           \
     "set local jit = off; set local datestyle = 'ISO, MDY'; set local intervalstyle = "    \
@@ -111,6 +111,37 @@ static tn_status choose_schemas(reading *r, tn_str names, tn_error *err)
     return status;
 }
 
+static tn_status ask_kinds(const reading *r, unsigned *ret, tn_error *err)
+{
+    PGresult *result = NULL;
+    tn_status status = command(r, pg_catalog_kinds, &result, err);
+
+    *ret = 0;
+    for (int i = 0; status == TN_OK && i < PG_KINDS; i++)
+        *ret |= strcmp(PQgetvalue(result, 0, i), "t") == 0 ? 1U << i : 0;
+    PQclear(result);
+    return status;
+}
+
+static tn_status ask_objects(reading *r, tn_error *err)
+{
+    const char *schemas = r->schemas.len ? r->schemas.ptr : NULL;
+    unsigned kinds;
+    tn__buf sql;
+
+    tn_status status = ask_kinds(r, &kinds, err);
+    if (status != TN_OK)
+        return status;
+    tn__buf_init(&sql, QUESTION_MAX);
+    for (const pg_catalog_piece *piece = pg_catalog_objects; piece->sql; piece++)
+        if (!piece->kinds || (piece->kinds & kinds))
+            tn__buf_puts(&sql, piece->sql);
+    status = sql.failed ? kit_nomem(r->conn->host, err, TN_PHASE_EXECUTE)
+                        : ask(r, sql.ptr, schemas, &r->objects, err);
+    tn__buf_free(&sql);
+    return status;
+}
+
 static tn_status read_all(reading *r, tn_str names, tn_error *err)
 {
     tn_status status = command(
@@ -121,9 +152,8 @@ static tn_status read_all(reading *r, tn_str names, tn_error *err)
         NULL, err);
     if (status == TN_OK)
         status = choose_schemas(r, names, err);
-    const char *schemas = r->schemas.len ? r->schemas.ptr : NULL;
     if (status == TN_OK)
-        status = ask(r, pg_catalog_objects, schemas, &r->objects, err);
+        status = ask_objects(r, err);
     if (status == TN_OK)
         status = command(r, pg_catalog_edges, &r->edges, err);
     return status;

@@ -3,15 +3,48 @@
  * One question for all objects: each is written by the server's own functions where it has one, and
  * composed here where it has none. Keys sort by a digit for the kind, then by name; an index comes
  * behind its table. A second question for what depends on what, each end the object of ours that it
- * belongs to: a default belongs to its table, a row type too.
+ * belongs to: a default belongs to its table, a row type too. A server that is asked for the first
+ * time takes longer to plan the whole first question than for all of the answer, so it leaves out
+ * kinds of which there are none. The planner takes what it finds there
+ * for one row, and would look through all objects for each edge: it is told to hash.
  */
 #include "postgres/catalog_sql.h"
+
+#include <stddef.h>
 
 /* Operators stand unqualified: each has an exact match for its types in pg_catalog, which is
  * searched first. */
 
 /* clang-format off */
-const char pg_catalog_objects[] =
+/* Each is a column of the answer, in the order of pg_kind: has somebody made such an object at all?
+ * What is the server's own has a smaller number. */
+const char pg_catalog_kinds[] =
+    "select exists (select from pg_catalog.pg_extension where extname <> 'plpgsql'),\n"
+    "  exists (select from pg_catalog.pg_type where oid >= 16384 and typtype in ('e', 'd', 'r')),\n"
+    "  exists (select from pg_catalog.pg_class where oid >= 16384 and relkind = 'c'),\n"
+    "  exists (select from pg_catalog.pg_proc where oid >= 16384),\n"
+    "  exists (select from pg_catalog.pg_class where oid >= 16384 and relkind in ('v', 'm')),\n"
+    "  exists (select from pg_catalog.pg_trigger where not tgisinternal),\n"
+    "  exists (select from pg_catalog.pg_rewrite where oid >= 16384 and rulename <> '_RETURN'),\n"
+    "  exists (select from pg_catalog.pg_policy),\n"
+    "  exists (select from pg_catalog.pg_statistic_ext),\n"
+    "  exists (select from pg_catalog.pg_operator where oid >= 16384)\n"
+    "    or exists (select from pg_catalog.pg_cast where oid >= 16384)\n"
+    "    or exists (select from pg_catalog.pg_opclass where oid >= 16384)\n"
+    "    or exists (select from pg_catalog.pg_opfamily where oid >= 16384)\n"
+    "    or exists (select from pg_catalog.pg_conversion where oid >= 16384)\n"
+    "    or exists (select from pg_catalog.pg_collation where oid >= 16384)\n"
+    "    or exists (select from pg_catalog.pg_ts_config where oid >= 16384)\n"
+    "    or exists (select from pg_catalog.pg_ts_dict where oid >= 16384)\n"
+    "    or exists (select from pg_catalog.pg_foreign_server)\n"
+    "    or exists (select from pg_catalog.pg_event_trigger)\n"
+    "    or exists (select from pg_catalog.pg_publication)\n"
+    "    or exists (select from pg_catalog.pg_foreign_table)\n"
+    "    or exists (select from pg_catalog.pg_aggregate where aggfnoid >= 16384),\n"
+    "  exists (select from pg_catalog.pg_description where objoid >= 16384)\n";
+
+const pg_catalog_piece pg_catalog_objects[] = {
+{PG_KIND_ALWAYS,
     "with n as materialized (\n"
     "  select n.oid, n.nspname from pg_catalog.pg_namespace n\n"
     "  where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'\n"
@@ -167,19 +200,22 @@ const char pg_catalog_objects[] =
     "  cross join lateral (select case when cols.text is null then con.lines when con.lines "
     "is null then cols.text\n"
     "    else cols.text || E',\\n' || con.lines end as text) lines\n"
-    "  where r.relkind in ('r', 'p')),\n"
+    "  where r.relkind in ('r', 'p')),\n"},
+{PG_KIND_FUNCTION | PG_KIND_OTHER,
     "f as materialized (\n"
     "  select p.oid, n.nspname, p.proname, p.prokind, p.prolang, p.oid::regprocedure::text "
     "as id\n"
     "  from pg_catalog.pg_proc p join n on n.oid = p.pronamespace\n"
     "  where p.oid not in (select objid from e where classid = "
-    "'pg_catalog.pg_proc'::regclass)),\n"
+    "'pg_catalog.pg_proc'::regclass)),\n"},
+{PG_KIND_TYPE,
     "ty as materialized (\n"
     "  select t.*, t.oid as typoid, pg_catalog.format_type(t.oid, null) as id\n"
     "  from pg_catalog.pg_type t join n on n.oid = t.typnamespace\n"
     "  where t.typtype in ('e', 'd', 'r', 'c')\n"
     "    and t.oid not in (select objid from e where classid = "
-    "'pg_catalog.pg_type'::regclass)),\n"
+    "'pg_catalog.pg_type'::regclass)),\n"},
+{PG_KIND_OTHER,
     "other(class, oid, namespace) as materialized (\n"
     "  select 'pg_catalog.pg_operator'::regclass, oid, oprnamespace from "
     "pg_catalog.pg_operator where oid >= 16384\n"
@@ -205,77 +241,14 @@ const char pg_catalog_objects[] =
     "pg_catalog.pg_publication where oid >= 16384\n"
     "  union all select 'pg_catalog.pg_class'::regclass, oid, relnamespace from r where "
     "relkind = 'f'\n"
-    "  union all select 'pg_catalog.pg_proc'::regclass, oid, 0 from f where prokind = 'a'),\n"
+    "  union all select 'pg_catalog.pg_proc'::regclass, oid, 0 from f where prokind = 'a'),\n"},
+{PG_KIND_ALWAYS,
     "o(key, class, oid, kind, name, sql) as (\n"
-    "  select '0' || x.extname, 'pg_catalog.pg_extension'::regclass, x.oid, 'extension', "
-    "pg_catalog.quote_ident(x.extname),\n"
-    "    'create extension if not exists ' || pg_catalog.quote_ident(x.extname)\n"
-    "    || case when xn.nspname = 'pg_catalog' or xn.nspname = pg_catalog.current_schema() "
-    "or not x.extrelocatable and xn.nspname <> 'public' then ''\n"
-    "      else ' with schema ' || pg_catalog.quote_ident(xn.nspname) end || ';'\n"
-    "  from pg_catalog.pg_extension x join pg_catalog.pg_namespace xn on xn.oid = "
-    "x.extnamespace\n"
-    "  where x.extname <> 'plpgsql' and ($1::name[] is null or xn.nspname = any ($1::name[]))\n"
-    "  union all\n"
     "  select '1' || n.nspname, 'pg_catalog.pg_namespace'::regclass, n.oid, 'schema', "
     "pg_catalog.quote_ident(n.nspname),\n"
     "    'create schema if not exists ' || pg_catalog.quote_ident(n.nspname) || ';'\n"
     "  from n where n.nspname <> 'public' and n.nspname is distinct from "
     "pg_catalog.current_schema()\n"
-    "  union all\n"
-    "  select '2' || ty.id, 'pg_catalog.pg_type'::regclass, ty.typoid, 'type', ty.id, "
-    "'create type ' || ty.id || E' as enum (\\n'\n"
-    "    || coalesce((select pg_catalog.string_agg('    ' || "
-    "pg_catalog.quote_literal(l.enumlabel), E',\\n' order by l.enumsortorder) || E'\\n'\n"
-    "      from pg_catalog.pg_enum l where l.enumtypid = ty.typoid), '') || ');'\n"
-    "  from ty where ty.typtype = 'e'\n"
-    "  union all\n"
-    "  select '2' || ty.id, 'pg_catalog.pg_type'::regclass, ty.typoid, 'domain', ty.id, "
-    "'create domain ' || ty.id || ' as '\n"
-    "    || pg_catalog.format_type(ty.typbasetype, ty.typtypmod)\n"
-    "    || case when ty.typcollation <> 0 and ty.typcollation <> b.typcollation\n"
-    "      then ' collate ' || pg_catalog.quote_ident(co.collname) else '' end\n"
-    "    || case when ty.typdefault is not null then ' default ' || "
-    "coalesce(pg_catalog.pg_get_expr(ty.typdefaultbin, 0), "
-    "pg_catalog.quote_literal(ty.typdefault)) else '' end\n"
-    "    || case when ty.typnotnull then ' not null' else '' end\n"
-    "    || coalesce((select pg_catalog.string_agg(E'\\n    constraint ' || "
-    "pg_catalog.quote_ident(c.conname) || ' '\n"
-    "      || pg_catalog.pg_get_constraintdef(c.oid), '' order by c.conname::text collate "
-    "\"C\")\n"
-    "      from pg_catalog.pg_constraint c where c.contypid = ty.typoid and c.contype = "
-    "'c'), '') || ';'\n"
-    "  from ty join pg_catalog.pg_type b on b.oid = ty.typbasetype left join "
-    "pg_catalog.pg_collation co on co.oid = ty.typcollation\n"
-    "  where ty.typtype = 'd'\n"
-    "  union all\n"
-    "  select '2' || ty.id, 'pg_catalog.pg_type'::regclass, ty.typoid, 'type', ty.id, "
-    "'create type ' || ty.id\n"
-    "    || ' as range (subtype = ' || pg_catalog.format_type(g.rngsubtype, null)\n"
-    "    || case when g.rngcanonical <> 0 then ', canonical = ' || "
-    "g.rngcanonical::regproc::text else '' end\n"
-    "    || case when g.rngsubdiff <> 0 then ', subtype_diff = ' || "
-    "g.rngsubdiff::regproc::text else '' end || ');'\n"
-    "  from ty join pg_catalog.pg_range g on g.rngtypid = ty.typoid where ty.typtype = 'r'\n"
-    "  union all\n"
-    "  select '2' || r.id, 'pg_catalog.pg_class'::regclass, r.oid, 'type', r.id, 'create "
-    "type ' || r.id || E' as (\\n'\n"
-    "    || coalesce((select pg_catalog.string_agg('    ' || col.line, E',\\n' order by "
-    "col.attnum) || E'\\n' from col where col.attrelid = r.oid), '') || ');'\n"
-    "  from r where r.relkind = 'c'\n"
-    "  union all\n"
-    "  select '3' || f.id, 'pg_catalog.pg_proc'::regclass, f.oid, case f.prokind when 'p' "
-    "then 'procedure' else 'function' end, f.id,\n"
-    "    case when pg_catalog.pg_function_is_visible(f.oid)\n"
-    "      then pg_catalog.replace(pg_catalog.left(d.def, h.len), ' ' || "
-    "pg_catalog.quote_ident(f.nspname) || '.', ' ') || pg_catalog.substr(d.def, h.len + 1)\n"
-    "      else d.def end || ';'\n"
-    "  from f cross join lateral (select "
-    "pg_catalog.rtrim(pg_catalog.pg_get_functiondef(f.oid), E'\\n') as def offset 0) d\n"
-    "  cross join lateral (select pg_catalog.length('CREATE OR REPLACE ' || case f.prokind "
-    "when 'p' then 'PROCEDURE ' else 'FUNCTION ' end\n"
-    "    || pg_catalog.quote_ident(f.nspname) || '.') as len) h\n"
-    "  where f.prokind <> 'a'\n"
     "  union all\n"
     "  select '4' || s.id, 'pg_catalog.pg_class'::regclass, s.seqrelid, 'sequence', s.id, "
     "'create sequence ' || s.id\n"
@@ -313,7 +286,76 @@ const char pg_catalog_objects[] =
     "pg_catalog.quote_ident(c.conname) || ' ' || pg_catalog.pg_get_constraintdef(c.oid) || "
     "';'\n"
     "  from r join pg_catalog.pg_constraint c on c.conrelid = r.oid where c.contype = 'f' "
-    "and c.conparentid = 0\n"
+    "and c.conparentid = 0\n"},
+{PG_KIND_EXTENSION,
+    "  union all\n"
+    "  select '0' || x.extname, 'pg_catalog.pg_extension'::regclass, x.oid, 'extension', "
+    "pg_catalog.quote_ident(x.extname),\n"
+    "    'create extension if not exists ' || pg_catalog.quote_ident(x.extname)\n"
+    "    || case when xn.nspname = 'pg_catalog' or xn.nspname = pg_catalog.current_schema() "
+    "or not x.extrelocatable and xn.nspname <> 'public' then ''\n"
+    "      else ' with schema ' || pg_catalog.quote_ident(xn.nspname) end || ';'\n"
+    "  from pg_catalog.pg_extension x join pg_catalog.pg_namespace xn on xn.oid = "
+    "x.extnamespace\n"
+    "  where x.extname <> 'plpgsql' and ($1::name[] is null or xn.nspname = any ($1::name[]))\n"},
+{PG_KIND_TYPE,
+    "  union all\n"
+    "  select '2' || ty.id, 'pg_catalog.pg_type'::regclass, ty.typoid, 'type', ty.id, "
+    "'create type ' || ty.id || E' as enum (\\n'\n"
+    "    || coalesce((select pg_catalog.string_agg('    ' || "
+    "pg_catalog.quote_literal(l.enumlabel), E',\\n' order by l.enumsortorder) || E'\\n'\n"
+    "      from pg_catalog.pg_enum l where l.enumtypid = ty.typoid), '') || ');'\n"
+    "  from ty where ty.typtype = 'e'\n"
+    "  union all\n"
+    "  select '2' || ty.id, 'pg_catalog.pg_type'::regclass, ty.typoid, 'domain', ty.id, "
+    "'create domain ' || ty.id || ' as '\n"
+    "    || pg_catalog.format_type(ty.typbasetype, ty.typtypmod)\n"
+    "    || case when ty.typcollation <> 0 and ty.typcollation <> b.typcollation\n"
+    "      then ' collate ' || pg_catalog.quote_ident(co.collname) else '' end\n"
+    "    || case when ty.typdefault is not null then ' default ' || "
+    "coalesce(pg_catalog.pg_get_expr(ty.typdefaultbin, 0), "
+    "pg_catalog.quote_literal(ty.typdefault)) else '' end\n"
+    "    || case when ty.typnotnull then ' not null' else '' end\n"
+    "    || coalesce((select pg_catalog.string_agg(E'\\n    constraint ' || "
+    "pg_catalog.quote_ident(c.conname) || ' '\n"
+    "      || pg_catalog.pg_get_constraintdef(c.oid), '' order by c.conname::text collate "
+    "\"C\")\n"
+    "      from pg_catalog.pg_constraint c where c.contypid = ty.typoid and c.contype = "
+    "'c'), '') || ';'\n"
+    "  from ty join pg_catalog.pg_type b on b.oid = ty.typbasetype left join "
+    "pg_catalog.pg_collation co on co.oid = ty.typcollation\n"
+    "  where ty.typtype = 'd'\n"
+    "  union all\n"
+    "  select '2' || ty.id, 'pg_catalog.pg_type'::regclass, ty.typoid, 'type', ty.id, "
+    "'create type ' || ty.id\n"
+    "    || ' as range (subtype = ' || pg_catalog.format_type(g.rngsubtype, null)\n"
+    "    || case when g.rngcanonical <> 0 then ', canonical = ' || "
+    "g.rngcanonical::regproc::text else '' end\n"
+    "    || case when g.rngsubdiff <> 0 then ', subtype_diff = ' || "
+    "g.rngsubdiff::regproc::text else '' end || ');'\n"
+    "  from ty join pg_catalog.pg_range g on g.rngtypid = ty.typoid where ty.typtype = 'r'\n"},
+{PG_KIND_COMPOSITE,
+    "  union all\n"
+    "  select '2' || r.id, 'pg_catalog.pg_class'::regclass, r.oid, 'type', r.id, 'create "
+    "type ' || r.id || E' as (\\n'\n"
+    "    || coalesce((select pg_catalog.string_agg('    ' || col.line, E',\\n' order by "
+    "col.attnum) || E'\\n' from col where col.attrelid = r.oid), '') || ');'\n"
+    "  from r where r.relkind = 'c'\n"},
+{PG_KIND_FUNCTION,
+    "  union all\n"
+    "  select '3' || f.id, 'pg_catalog.pg_proc'::regclass, f.oid, case f.prokind when 'p' "
+    "then 'procedure' else 'function' end, f.id,\n"
+    "    case when pg_catalog.pg_function_is_visible(f.oid)\n"
+    "      then pg_catalog.replace(pg_catalog.left(d.def, h.len), ' ' || "
+    "pg_catalog.quote_ident(f.nspname) || '.', ' ') || pg_catalog.substr(d.def, h.len + 1)\n"
+    "      else d.def end || ';'\n"
+    "  from f cross join lateral (select "
+    "pg_catalog.rtrim(pg_catalog.pg_get_functiondef(f.oid), E'\\n') as def offset 0) d\n"
+    "  cross join lateral (select pg_catalog.length('CREATE OR REPLACE ' || case f.prokind "
+    "when 'p' then 'PROCEDURE ' else 'FUNCTION ' end\n"
+    "    || pg_catalog.quote_ident(f.nspname) || '.') as len) h\n"
+    "  where f.prokind <> 'a'\n"},
+{PG_KIND_VIEW,
     "  union all\n"
     "  select '7' || r.id || E'\\x01', 'pg_catalog.pg_class'::regclass, r.oid, case r.relkind "
     "when 'm' then 'materialized view' else 'view' end, r.id,\n"
@@ -322,7 +364,8 @@ const char pg_catalog_objects[] =
     "    || case when r.reloptions is not null then ' with (' || "
     "pg_catalog.array_to_string(r.reloptions, ', ') || ')' else '' end\n"
     "    || E' as\\n' || pg_catalog.rtrim(pg_catalog.pg_get_viewdef(r.oid), ';') || ';'\n"
-    "  from r where r.relkind in ('v', 'm')\n"
+    "  from r where r.relkind in ('v', 'm')\n"},
+{PG_KIND_TRIGGER,
     "  union all\n"
     "  select '8' || r.id || E'\\x01' || g.tgname, 'pg_catalog.pg_trigger'::regclass, g.oid, "
     "'trigger', pg_catalog.quote_ident(g.tgname) || ' on ' || r.id,\n"
@@ -338,13 +381,15 @@ const char pg_catalog_objects[] =
     "offset 0) h\n"
     "  where not g.tgisinternal\n"
     "    and not exists (select from pg_catalog.pg_depend d where d.classid = "
-    "'pg_catalog.pg_trigger'::regclass and d.objid = g.oid and d.deptype in ('P', 'S'))\n"
+    "'pg_catalog.pg_trigger'::regclass and d.objid = g.oid and d.deptype in ('P', 'S'))\n"},
+{PG_KIND_RULE,
     "  union all\n"
     "  select '8' || r.id || E'\\x01' || w.rulename, 'pg_catalog.pg_rewrite'::regclass, "
     "w.oid, 'rule', pg_catalog.quote_ident(w.rulename) || ' on ' || r.id,\n"
     "    pg_catalog.rtrim(pg_catalog.pg_get_ruledef(w.oid), ';') || ';'\n"
     "  from r join pg_catalog.pg_rewrite w on w.ev_class = r.oid where w.rulename <> "
-    "'_RETURN'\n"
+    "'_RETURN'\n"},
+{PG_KIND_POLICY,
     "  union all\n"
     "  select '8' || r.id || E'\\x01' || p.polname, 'pg_catalog.pg_policy'::regclass, p.oid, "
     "'policy', pg_catalog.quote_ident(p.polname) || ' on ' || r.id,\n"
@@ -361,12 +406,14 @@ const char pg_catalog_objects[] =
     "')', '')\n"
     "    || coalesce(E'\\n    with check (' || pg_catalog.pg_get_expr(p.polwithcheck, "
     "p.polrelid) || ')', '') || ';'\n"
-    "  from r join pg_catalog.pg_policy p on p.polrelid = r.oid\n"
+    "  from r join pg_catalog.pg_policy p on p.polrelid = r.oid\n"},
+{PG_KIND_STATISTICS,
     "  union all\n"
     "  select '8' || r.id || E'\\x01' || x.stxname, 'pg_catalog.pg_statistic_ext'::regclass, "
     "x.oid, 'statistics', pg_catalog.quote_ident(x.stxname) || ' on ' || r.id,\n"
     "    pg_catalog.pg_get_statisticsobjdef(x.oid) || ';'\n"
-    "  from r join pg_catalog.pg_statistic_ext x on x.stxrelid = r.oid\n"
+    "  from r join pg_catalog.pg_statistic_ext x on x.stxrelid = r.oid\n"},
+{PG_KIND_OTHER,
     "  union all\n"
     "  select '9' || i.type || ' ' || i.identity, other.class, other.oid, i.type, "
     "i.identity, '-- (not in this text as SQL)'\n"
@@ -374,14 +421,19 @@ const char pg_catalog_objects[] =
     "0) i\n"
     "  where (other.namespace = 0 or other.namespace in (select n.oid from n))\n"
     "    and not exists (select from e where e.classid = other.class and e.objid = "
-    "other.oid)),\n"
-    "m(class, oid, sub) as (\n"
+    "other.oid)\n"},
+{PG_KIND_ALWAYS,
+    ")\n"},
+{PG_KIND_COMMENT,
+    ",m(class, oid, sub) as (\n"
     "  select o.class, o.oid, 0 from o where o.kind not in ('constraint', 'extension') and "
     "o.sql !~ '^-- \\(not in'\n"
     "  union all select 'pg_catalog.pg_constraint'::regclass, c.oid, 0 from "
     "pg_catalog.pg_constraint c join r on r.oid = c.conrelid\n"
-    "  union all select 'pg_catalog.pg_class'::regclass, a.attrelid, a.attnum from col a)\n"
-    "select o.key, o.class::oid || ':' || o.oid, o.kind, o.name, o.sql from o\n"
+    "  union all select 'pg_catalog.pg_class'::regclass, a.attrelid, a.attnum from col a)\n"},
+{PG_KIND_ALWAYS,
+    "select o.key, o.class::oid || ':' || o.oid, o.kind, o.name, o.sql from o\n"},
+{PG_KIND_COMMENT,
     "union all\n"
     "select '9~' || i.type || ' ' || i.identity, '0:0', 'comment', v.type || ' ' || "
     "i.identity,\n"
@@ -393,9 +445,11 @@ const char pg_catalog_objects[] =
     "cross join lateral (select case when i.type like '% column' then 'column' when i.type "
     "like '% constraint' then 'constraint'\n"
     "  when i.type = 'composite type' then 'type' when i.type = 'statistics object' then "
-    "'statistics' else i.type end as type) v\n";
+    "'statistics' else i.type end as type) v\n"},
+{0, NULL}};
 
 const char pg_catalog_edges[] =
+    "set local enable_nestloop = off;\n"
     "with m(class, oid, own) as materialized (\n"
     "  select 'pg_catalog.pg_class'::regclass, c.oid, case\n"
     "    when k.oid is not null then '1259:' || k.conrelid\n"

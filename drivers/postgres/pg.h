@@ -263,6 +263,7 @@ struct tn_driver_stmt {
     uint32_t refs;   /* handles of the same text share one */
     bool stale;      /* its description no longer holds: the host has to prepare it anew */
     bool gone;       /* not on the server any more */
+    bool plain;      /* not prepared there: pg_sql_defines() */
     bool text;       /* some column's binary form is not understood: answers come as text */
     bool digits;     /* and hold numbers that extra_float_digits may cut */
     bool intervals;  /* and hold intervals, whose text may mean two things */
@@ -304,6 +305,8 @@ uint8_t pg_sql_changes(tn_str sql);
 bool pg_sql_is_copy(tn_str sql);
 bool pg_sql_commits(tn_str sql);
 bool pg_sql_reads_only(tn_str sql);
+/* It has no placeholders and gives no rows, whatever the catalog says: CREATE and its kin. */
+bool pg_sql_defines(tn_str sql);
 pg_writes pg_sql_writes(tn_str sql);
 void pg_statement_name(tn_str sql, char name[PG_NAME_SIZE]);
 

@@ -129,6 +129,22 @@ bool pg_sql_reads_only(tn_str sql)
     return word_is(&first, "show");
 }
 
+static bool is_param(const tn__tok *tok)
+{
+    return tok->kind == TN__TOK_PARAM || tok->kind == TN__TOK_ERROR;
+}
+
+bool pg_sql_defines(tn_str sql)
+{
+    static const char *const words[] = {"create", "alter",    "drop",    "comment", "grant",
+                                        "revoke", "truncate", "reindex", "refresh", "reset"};
+    tn__lexer lexer;
+
+    tn__lexer_init(&lexer, sql);
+    tn__tok first = tn__lexer_skip(&lexer);
+    return word_in(&first, words, TN__COUNT_OF(words)) && !anywhere(lexer, is_param);
+}
+
 /* Words that a parenthesis follows without a call, and functions of the server's own that only
  * compute. One of the same name in somebody's own schema would be missed: then nobody knows the
  * transaction's number, no more. */

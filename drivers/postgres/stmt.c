@@ -474,7 +474,8 @@ static tn_driver_stmt *new_stmt(tn_driver_conn *conn, tn_str sql)
         free(stmt);
         return NULL;
     }
-    if (conn->source->prepare != PG_PREPARE_OFF && !conn->passing)
+    stmt->plain = pg_sql_defines(sql);
+    if (!stmt->plain && conn->source->prepare != PG_PREPARE_OFF && !conn->passing)
         pg_statement_name(sql, stmt->name);
     stmt->changes = pg_sql_changes(sql);
     stmt->writes = (uint8_t)pg_sql_writes(sql);
@@ -533,7 +534,8 @@ tn_status pg_prepare(tn_driver_conn *conn, tn_str sql, int64_t deadline_ns, tn_d
     stmt = new_stmt(conn, sql);
     if (!stmt)
         return kit_nomem(conn->host, err, TN_PHASE_PREPARE);
-    status = fill_stmt(stmt, deadline_ns, err);
+    /* What is known of it needs no round trip: it is parsed when it is run, by the same one. */
+    status = stmt->plain ? TN_OK : fill_stmt(stmt, deadline_ns, err);
     if (status != TN_OK) {
         free_stmt(stmt);
         return status;

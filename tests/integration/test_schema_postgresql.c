@@ -199,6 +199,17 @@ static bool has(const tn_schema *schema, const char *text)
             fail_msg("no %s in\n%s", (text), tn_schema_text(schema).ptr); \
     } while (0)
 
+static bool has_extension(tn_db *db, const char *name)
+{
+    tn_error err = TN_ERROR_INIT;
+    bool there = false;
+
+    if (tn_get(db, "select exists (select from pg_available_extensions where name = $1)",
+               tn_args(name), tn_into(&there), &err) != TN_OK)
+        fail_msg("%s", err.message);
+    return there;
+}
+
 /* ---- tests ----------------------------------------------------------------------------------- */
 
 static tn_status run_text(tn_db *tx, void *arg, tn_error *err)
@@ -308,6 +319,55 @@ static void a_transaction_sees_its_own(void **state)
     assert_string_equal(tn_schema_text(outside).ptr, "");
     tn_schema_free(inside);
     tn_schema_free(outside);
+}
+
+/* The question is put together of what there is: each kind by itself, and two that need each other.
+ */
+static void a_kind_may_be_alone(void **state)
+{
+    static const struct {
+        const char *make, *text, *drop;
+    } kinds[] = {
+        {"create extension pg_trgm", "-- extension: pg_trgm", "drop extension pg_trgm"},
+        {"create schema s", "-- schema: s", "drop schema s"},
+        {"create type e as enum ('a')", "-- type: e", "drop type e"},
+        {"create domain d as int check (value > 0)", "-- domain: d", "drop domain d"},
+        {"create type r as range (subtype = int)", "-- type: r", "drop type r"},
+        {"create type c as (a int)", "-- type: c", "drop type c"},
+        {"create function f() returns int language sql as 'select 1'", "-- function: f()",
+         "drop function f()"},
+        {"create aggregate g(int) (sfunc = int4pl, stype = int)", "-- aggregate: public.g(",
+         "drop aggregate g(int)"},
+        {"create collation l from \"C\"", "-- collation: public.l", "drop collation l"},
+        {"create publication b", "-- publication: b", "drop publication b"},
+        {"create sequence q", "-- sequence: q", "drop sequence q"},
+        {"create table t (a int)", "-- table: t", "drop table t"},
+        {"create view v as select 1 as a", "-- view: v", "drop view v"},
+        {"create table t (a int); create rule u as on insert to t do instead nothing",
+         "-- rule: u on t", "drop table t"},
+        {"create table t (a int); create policy p on t", "-- policy: p on t", "drop table t"},
+        {"create table t (a int, b int); create statistics x on a, b from t", "-- statistics: x",
+         "drop table t"},
+        {"create table t (a int); create trigger y before insert on t for each row execute function"
+         " suppress_redundant_updates_trigger()",
+         "-- trigger: y on t", "drop table t"},
+        {"create table t (a int); comment on table t is 'z'", "comment on table public.t is 'z'",
+         "drop table t"},
+    };
+    const fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strstr(kinds[i].make, "pg_trgm") && !has_extension(f->db, "pg_trgm"))
+            continue;
+        sql(f->db, kinds[i].make);
+        tn_schema *schema = schema_of(f->db, NULL);
+        assert_has(schema, kinds[i].text);
+        tn_schema_free(schema);
+        sql(f->db, kinds[i].drop);
+        schema = schema_of(f->db, NULL);
+        assert_string_equal(tn_schema_text(schema).ptr, "");
+        tn_schema_free(schema);
+    }
 }
 
 static void schemas_are_chosen(void **state)
@@ -426,6 +486,7 @@ int main(void)
         TEST(the_text_is_good_to_read),
         TEST(settings_of_the_session_do_not_matter),
         TEST(a_transaction_sees_its_own),
+        TEST(a_kind_may_be_alone),
         TEST(schemas_are_chosen),
         TEST(what_matters_is_in_it),
         TEST(a_deadline_ends_it),

@@ -64,6 +64,23 @@ static void copy_of_the_client_is_seen(void **state)
     assert_false(pg_sql_is_copy(tn_str_from("")));
 }
 
+static void definitions_are_seen(void **state)
+{
+    (void)state;
+    assert_true(pg_sql_defines(tn_str_from("create table t (a int)")));
+    assert_true(pg_sql_defines(tn_str_from("/* why */ ALTER TABLE t add b text default '$1'")));
+    assert_true(pg_sql_defines(tn_str_from("create function f() returns int language sql "
+                                           "as $$select $1$$")));
+    assert_true(pg_sql_defines(tn_str_from("drop table t")));
+    assert_true(pg_sql_defines(tn_str_from("create table t as select 1")));
+    /* placeholders and rows are the server's to tell of */
+    assert_false(pg_sql_defines(tn_str_from("create table t as select $1::int")));
+    assert_false(pg_sql_defines(tn_str_from("explain create table t as select 1")));
+    assert_false(pg_sql_defines(tn_str_from("insert into t values (1) returning a")));
+    assert_false(pg_sql_defines(tn_str_from("create table t (a text default 'open)")));
+    assert_false(pg_sql_defines(tn_str_from("")));
+}
+
 static void commits_are_seen(void **state)
 {
     (void)state;
@@ -175,7 +192,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(session_changes_are_seen), cmocka_unit_test(copy_of_the_client_is_seen),
         cmocka_unit_test(commits_are_seen),         cmocka_unit_test(what_may_write_is_seen),
-        cmocka_unit_test(transactions_have_names),  cmocka_unit_test(names_come_from_the_text),
+        cmocka_unit_test(definitions_are_seen),     cmocka_unit_test(transactions_have_names),
+        cmocka_unit_test(names_come_from_the_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
