@@ -363,6 +363,13 @@ static tn_status conclude(tn_driver_conn *conn, tn_error *err)
     return status;
 }
 
+/* What was passed over behind an error was not made. */
+static void forget_making(const tn_driver_conn *conn)
+{
+    for (tn_driver_stmt *stmt = conn->stmts; stmt; stmt = stmt->next)
+        stmt->making = false;
+}
+
 static tn_status finish(tn_driver_conn *conn, tn_error *err)
 {
     pg_batch *batch = conn->batch;
@@ -371,6 +378,7 @@ static tn_status finish(tn_driver_conn *conn, tn_error *err)
         return pg_batch_confused(conn, err, "the pipeline could not be ended");
     batch->active = false;
     conn->pending = false;
+    forget_making(conn);
     tn_status status = conclude(conn, err);
     PQclear(batch->refusal);
     batch->refusal = NULL;
@@ -427,30 +435,6 @@ bool pg_batch_runs(const tn_driver_conn *conn)
     return conn->batch && conn->batch->active;
 }
 
-/* What needs a round trip of its own goes before the pipeline. One that cannot be prepared again is
- * found out when it has its turn. */
-static tn_status make_ready(tn_driver_conn *conn, const tn_batch_work *work, int64_t deadline_ns,
-                            tn_error *err)
-{
-    const tn_driver_stmt *last = NULL;
-    tn_status status = TN_OK;
-
-    for (size_t i = 0; i < work->count && status == TN_OK; i++) {
-        tn_driver_stmt *stmt = work->stmts[i];
-        if (stmt == last)
-            continue;
-        last = stmt;
-        if (stmt->gone && !stmt->stale && pg_prepare_again(stmt, deadline_ns, err) != TN_OK) {
-            if (conn->broken || conn->pending)
-                return pg_ready(conn, TN_PHASE_EXECUTE, err);
-            stmt->stale = true;
-        }
-        if (stmt->digits && !stmt->stale)
-            status = pg_want_digits(conn, deadline_ns, err);
-    }
-    return status;
-}
-
 /* What changes session state is libpq's to know: it keeps the server's settings. TLS may want to
  * write when it reads. */
 static const pg_batch_wire *choose_wire(const tn_driver_conn *conn, const tn_batch_work *work)
@@ -464,6 +448,31 @@ static const pg_batch_wire *choose_wire(const tn_driver_conn *conn, const tn_bat
         if (work->stmts[i] != last && work->stmts[i]->changes)
             return &pg_batch_by_libpq;
     return &pg_batch_directly;
+}
+
+/* What needs a round trip of its own goes before the pipeline. One that cannot be prepared again is
+ * found out when it has its turn. */
+static tn_status make_ready(tn_driver_conn *conn, const tn_batch_work *work, bool direct,
+                            int64_t deadline_ns, tn_error *err)
+{
+    const tn_driver_stmt *last = NULL;
+    tn_status status = TN_OK;
+
+    for (size_t i = 0; i < work->count && status == TN_OK; i++) {
+        tn_driver_stmt *stmt = work->stmts[i];
+        if (stmt == last)
+            continue;
+        last = stmt;
+        bool missing = stmt->gone || (stmt->unmade && !direct);
+        if (missing && !stmt->stale && pg_prepare_again(stmt, deadline_ns, err) != TN_OK) {
+            if (conn->broken || conn->pending)
+                return pg_ready(conn, TN_PHASE_EXECUTE, err);
+            stmt->stale = true;
+        }
+        if (stmt->digits && !stmt->stale)
+            status = pg_want_digits(conn, deadline_ns, err);
+    }
+    return status;
 }
 
 static tn_status start_by_libpq(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
@@ -493,9 +502,12 @@ static tn_status start_directly(tn_driver_conn *conn, tn_error *err)
 static tn_status run(tn_driver_conn *conn, const tn_batch_work *work, int64_t deadline_ns,
                      tn_error *err)
 {
+    const pg_batch_wire *wire = choose_wire(conn, work);
+    bool direct = wire == &pg_batch_directly;
+
     tn_status status = pg_ready(conn, TN_PHASE_EXECUTE, err);
     if (status == TN_OK)
-        status = make_ready(conn, work, deadline_ns, err);
+        status = make_ready(conn, work, direct, deadline_ns, err);
     if (status != TN_OK)
         return status;
     pg_batch *batch = take_batch(conn);
@@ -505,9 +517,7 @@ static tn_status run(tn_driver_conn *conn, const tn_batch_work *work, int64_t de
     /* One that is known to be dead before COMMIT leaves has certainly not committed. */
     if ((work->flags & TN_BATCH_COMMIT) && !pg_alive(conn))
         return pg_fail_lost(conn, TN_PHASE_COMMIT, err);
-    const pg_batch_wire *wire = choose_wire(conn, work);
-    status = wire == &pg_batch_directly ? start_directly(conn, err)
-                                        : start_by_libpq(conn, deadline_ns, err);
+    status = direct ? start_directly(conn, err) : start_by_libpq(conn, deadline_ns, err);
     if (status != TN_OK)
         return status;
     start(conn, batch, work, wire);

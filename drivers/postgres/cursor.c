@@ -450,7 +450,7 @@ tn_status pg_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_para
     tn_status status = pg_ready(conn, TN_PHASE_EXECUTE, err);
     if (status == TN_OK)
         status = choose_path(stmt, &direct, deadline_ns, err);
-    if (status == TN_OK && stmt->gone && !stmt->stale)
+    if (status == TN_OK && (stmt->gone || (stmt->unmade && !direct)) && !stmt->stale)
         status = pg_prepare_again(stmt, deadline_ns, err);
     if (status == TN_OK && stmt->stale)
         return stale(conn, err);

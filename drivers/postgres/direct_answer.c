@@ -137,6 +137,11 @@ static bool take_part(tn_driver_conn *conn, const tn_driver_stmt *stmt, const pg
 
     switch (message->type) {
     case '1':
+        if (d->stage == PG_STAGE_STATEMENT && d->making) {
+            d->making->unmade = false;
+            d->making = NULL;
+        }
+        return d->stage != PG_STAGE_SYNC && message->len == 0;
     case '2': return d->stage != PG_STAGE_SYNC && message->len == 0;
     case 'n': d->no_rows = d->stage == PG_STAGE_STATEMENT; return d->stage != PG_STAGE_SYNC;
     case 'T':
