@@ -205,7 +205,7 @@ tn_status tn__conn_prepare_all(tn__conn *conn, tn__cached **entries, size_t n, i
                                size_t *ret_n, tn_error *err)
 {
     tn_driver_stmt *stmts[TN__PREPARED_MAX];
-    tn_str sql[TN__PREPARED_MAX];
+    tn_str sql[TN__PREPARED_MAX] = {{NULL, 0}};
 
     for (size_t i = 0; i < n; i++)
         sql[i] = (tn_str){entries[i]->text, entries[i]->len};
