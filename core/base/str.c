@@ -63,6 +63,16 @@ bool tn__str_split(tn_str *rest, char separator, tn_str *ret_head)
     return true;
 }
 
+bool tn__str_among(const char *words, char separator, tn_str word)
+{
+    tn_str rest = tn_str_from(words), one;
+
+    while (tn__str_split(&rest, separator, &one))
+        if (tn_str_equal(one, word))
+            return true;
+    return false;
+}
+
 static uint64_t fold_product(uint64_t a, uint64_t b)
 {
     unsigned __int128 product = (unsigned __int128)a * b;

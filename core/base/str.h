@@ -22,6 +22,8 @@ bool tn__str_starts(tn_str s, tn_str prefix);
 bool tn__str_ends(tn_str s, tn_str suffix);
 /* Splits at the first separator: *ret_head before it, *rest behind it. false when s is used up. */
 bool tn__str_split(tn_str *rest, char separator, tn_str *ret_head);
+/* Is it one of the words between the separators? */
+bool tn__str_among(const char *words, char separator, tn_str word);
 
 /* Whole text a decimal integer, sign allowed, no blanks; false when not or out of range. */
 bool tn__parse_int64(tn_str s, int64_t *ret);

@@ -20,16 +20,6 @@ static void put_quoted(tn__buf *out, const tn_option *option, const char *value)
     tn__buf_puts(out, "\" ");
 }
 
-static bool is_choice(const char *choices, const char *value)
-{
-    tn_str rest = tn_str_from(choices), choice;
-
-    while (tn__str_split(&rest, '|', &choice))
-        if (tn_str_equal(choice, tn_str_from(value)))
-            return true;
-    return false;
-}
-
 static bool has_control(const char *text)
 {
     for (; *text; text++)
@@ -85,7 +75,7 @@ void tn__config_check_value(tn__buf *out, const tn_option *option, const char *v
         tn__buf_puts(out, "is neither on nor off");
         return;
     case TN_OPTION_CHOICE:
-        if (is_choice(option->choices, value))
+        if (tn__str_among(option->choices, '|', tn_str_from(value)))
             return;
         put_quoted(out, option, value);
         tn__buf_printf(out, "is not one of %s", option->choices);

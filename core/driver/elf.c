@@ -60,6 +60,8 @@ struct image {
     size_t strings_size;
     const ElfW(Rela) * relocations;
     size_t n_relocations;
+    size_t last; /* of them, that was found */
+    bool now;    /* all its symbols are to be found when it is loaded */
 };
 
 static tn_status refuse(const struct image *image, const char *what, tn_error *err)
@@ -183,6 +185,9 @@ static tn_status read_dynamic(struct image *image, tn_error *err)
         case DT_RELASZ: rela_size = dynamic[i].d_un.d_val; break;
         case DT_HASH: sysv = dynamic[i].d_un.d_ptr; break;
         case DT_GNU_HASH: gnu = dynamic[i].d_un.d_ptr; break;
+        case DT_BIND_NOW: image->now = true; break;
+        case DT_FLAGS: image->now |= (dynamic[i].d_un.d_val & DF_BIND_NOW) != 0; break;
+        case DT_FLAGS_1: image->now |= (dynamic[i].d_un.d_val & DF_1_NOW) != 0; break;
         default: break;
         }
     image->n_symbols = count_symbols(image, sysv, gnu);
@@ -208,19 +213,31 @@ static const ElfW(Sym) * find_symbol(const struct image *image, const char *name
     return NULL;
 }
 
+/* The relocation of an address, or NULL. Linkers sort them, and pointers are looked at in order, so
+ * the next one mostly stands behind the last. */
+static const ElfW(Rela) * find_relocation(struct image *image, uintptr_t address)
+{
+    for (size_t n = image->n_relocations, i = image->last; n > 0; n--) {
+        i = i + 1 < image->n_relocations ? i + 1 : 0;
+        if (image->relocations[i].r_offset != address)
+            continue;
+        image->last = i;
+        return &image->relocations[i];
+    }
+    return NULL;
+}
+
 /* The pointer that will stand at an address once the file is loaded, as an address of the file; 1
  * when it points to another library; 0 for NULL. */
-static uintptr_t pointer_at(const struct image *image, uintptr_t address)
+static uintptr_t pointer_at(struct image *image, uintptr_t address)
 {
     uintptr_t in_place = 0;
     const void *bytes = at(image, address, sizeof(in_place));
 
     if (!bytes)
         return 0;
-    for (size_t i = 0; i < image->n_relocations; i++) {
-        const ElfW(Rela) *r = &image->relocations[i];
-        if (r->r_offset != address)
-            continue;
+    const ElfW(Rela) *r = find_relocation(image, address);
+    if (r) {
         size_t symbol = sizeof(void *) == 8 ? ELF64_R_SYM((uint64_t)r->r_info)
                                             : ELF32_R_SYM((uint32_t)r->r_info);
         if (symbol == 0)
@@ -259,7 +276,7 @@ static const char *text_at(const struct image *image, uintptr_t address)
 }
 
 /* A table as far as the check looks at it: its size, and which slots are filled. */
-static const void *table_at(const struct image *image, uintptr_t address, size_t which,
+static const void *table_at(struct image *image, uintptr_t address, size_t which,
                             struct rebuilt *to)
 {
     size_t size;
@@ -278,7 +295,7 @@ static const void *table_at(const struct image *image, uintptr_t address, size_t
     module->member = table_at(image, pointer_at(image, where + offsetof(tn_module, member)), \
                               which, to)
 
-static void rebuild(const struct image *image, uintptr_t where, struct rebuilt *to)
+static void rebuild(struct image *image, uintptr_t where, struct rebuilt *to)
 {
     tn_module *module = &to->module;
     bool optional = module->size >= offsetof(tn_module, catalog) + sizeof(void *);
@@ -310,7 +327,7 @@ static void rebuild(const struct image *image, uintptr_t where, struct rebuilt *
     }
 }
 
-static tn_status check_module(const struct image *image, tn_error *err)
+static tn_status check_module(struct image *image, tn_error *err)
 {
     struct rebuilt to = {0};
     tn__driver driver;
@@ -335,7 +352,7 @@ static tn_status check_module(const struct image *image, tn_error *err)
     return tn__adopt(&to.module, image->path, &driver, err);
 }
 
-tn_status tn__elf_check(const char *path, tn_error *err)
+tn_status tn__elf_check(const char *path, bool *ret_now, tn_error *err)
 {
     struct image image = {.path = path};
     struct stat st;
@@ -364,5 +381,6 @@ tn_status tn__elf_check(const char *path, tn_error *err)
     if (status == TN_OK)
         status = check_module(&image, err);
     munmap(map, image.size);
+    *ret_now = image.now;
     return status;
 }

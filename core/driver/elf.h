@@ -6,13 +6,16 @@
 #ifndef TENON_DRIVER_ELF_H
 #define TENON_DRIVER_ELF_H
 
+#include <stdbool.h>
+
 #include <tenon/error.h>
 
 /*
  * The file must be a complete shared object for this machine that exports the data symbol
  * tn_driver_module, and what stands there must have our magic number, ABI major, a size that fits,
  * and every required operation. TN_DRIVER says what is wrong. Nothing of the file is executed.
+ * *ret_now: was it linked with -z now, so that all its symbols are found when it is loaded?
  */
-tn_status tn__elf_check(const char *path, tn_error *err);
+tn_status tn__elf_check(const char *path, bool *ret_now, tn_error *err);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Never dlclose(): threads, TLS destructors and atexit handlers of client libraries may still call
- * into the module. RTLD_LOCAL keeps two modules' symbols apart, RTLD_NOW turns a missing symbol
- * into an error here and not into a jump to nowhere later.
+ * into the module. RTLD_LOCAL keeps two modules' symbols apart. A symbol that a module misses is an
+ * error here and not a jump to nowhere later: a module that was linked with -z now asks for that
+ * itself, for others RTLD_NOW does. The latter would also look up, with each start of a program,
+ * what the client libraries leave for later.
  */
 #define _GNU_SOURCE /* dladdr1, RTLD_NODELETE */
 #include "driver/load.h"
@@ -34,8 +36,10 @@ static bool own_symbol(const void *symbol, const char *path)
     Dl_info info;
     char real[PATH_MAX];
 
-    return dladdr(symbol, &info) && info.dli_fname && realpath(info.dli_fname, real) &&
-           strcmp(real, path) == 0;
+    if (!dladdr(symbol, &info) || !info.dli_fname)
+        return false;
+    return strcmp(info.dli_fname, path) == 0 ||
+           (realpath(info.dli_fname, real) && strcmp(real, path) == 0);
 }
 
 tn_status tn__load(const char *directory, const char *file, tn__driver *ret, tn_error *err)
@@ -43,14 +47,15 @@ tn_status tn__load(const char *directory, const char *file, tn__driver *ret, tn_
     char path[PATH_MAX];
     tn__file_identity identity;
     struct stat st;
+    bool now;
 
     tn_status status = tn__trust_file(directory, file, path, sizeof(path), &identity, err);
     if (status == TN_OK)
-        status = tn__elf_check(path, err);
+        status = tn__elf_check(path, &now, err);
     if (status != TN_OK)
         return status;
 
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    void *handle = dlopen(path, (now ? RTLD_LAZY : RTLD_NOW) | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle)
         return load_failed(path, err);
     if (stat(path, &st) != 0 || identity.device != st.st_dev || identity.inode != st.st_ino)

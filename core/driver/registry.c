@@ -94,16 +94,6 @@ static bool file_exists(const char *directory, const char *file)
     return lstat(path, &st) == 0;
 }
 
-static bool word_in(const char *words, tn_str word)
-{
-    tn_str rest = tn_str_from(words), part;
-
-    while (tn__str_split(&rest, ' ', &part))
-        if (tn_str_equal(part, word))
-            return true;
-    return false;
-}
-
 static void list_directories(const tn__directories *directories, tn__buf *out)
 {
     for (size_t i = 0; i < directories->count; i++)
@@ -127,7 +117,8 @@ static void list_known(tn__buf *out)
             tn__buf_printf(&seen, "%s%.*s", seen.len ? " " : "", (int)part.len, part.ptr);
     for (const tn__driver *driver = drivers; driver; driver = driver->next)
         for (size_t i = 0; driver->module->schemes[i]; i++)
-            if (!word_in(seen.ptr ? seen.ptr : "", tn_str_from(driver->module->schemes[i])))
+            if (!tn__str_among(seen.ptr ? seen.ptr : "", ' ',
+                               tn_str_from(driver->module->schemes[i])))
                 tn__buf_printf(&seen, "%s%s", seen.len ? " " : "", driver->module->schemes[i]);
     for (size_t i = 0; i < seen.len; i++)
         if (seen.ptr[i] == ' ')
@@ -142,7 +133,7 @@ static tn_status not_found(tn_str scheme, const tn__directories *directories, tn
     tn__buf text;
 
     tn__buf_init(&text, MESSAGE_MAX);
-    if (word_in(TENON_KNOWN_SCHEMES, scheme)) {
+    if (tn__str_among(TENON_KNOWN_SCHEMES, ' ', scheme)) {
         tn__buf_printf(&text, "driver \"%.*s\": not installed; looked in ", (int)scheme.len,
                        scheme.ptr);
         list_directories(directories, &text);

@@ -18,6 +18,12 @@ int64_t tn__check_end_ns(const tn__pool *pool, const tn__conn *conn)
     return pool->max_lifetime_ns ? conn->created_ns + pool->max_lifetime_ns - off : TN_NO_DEADLINE;
 }
 
+/* Was it last known to be good before then? */
+static bool was_seen_before(const tn__conn *conn, int64_t since_ns)
+{
+    return conn->idle_since_ns < since_ns && conn->created_ns < since_ns;
+}
+
 tn__check tn__check_for(const tn__pool *pool, const tn__conn *conn, int64_t now_ns,
                         tn__why *ret_why)
 {
@@ -30,7 +36,7 @@ tn__check tn__check_for(const tn__pool *pool, const tn__conn *conn, int64_t now_
     if (now_ns > tn__check_end_ns(pool, conn))
         return TN__CHECK_NO_MORE;
     *ret_why = TN__WHY_PING;
-    if (idle >= PING_AFTER_IDLE_MS * TN__NS_PER_MS || conn->idle_since_ns < pool->suspect_ns)
+    if (idle >= PING_AFTER_IDLE_MS * TN__NS_PER_MS || was_seen_before(conn, pool->suspect_ns))
         return TN__CHECK_PING;
     return idle >= TN__LOOK_AFTER_NS && conn->driver->conn.alive ? TN__CHECK_LOCAL
                                                                  : TN__CHECK_NOTHING;
@@ -41,7 +47,7 @@ static bool last_used_before(const tn__pool *pool, const tn__conn *conn, int64_t
 {
     (void)pool;
     *ret_why = TN__WHY_PING;
-    return conn->idle_since_ns < since;
+    return was_seen_before(conn, since);
 }
 
 /* What ended one may have ended the others. A ping that nobody answered tells of the network, not

@@ -102,7 +102,6 @@ static void ready(tn__pool *pool, tn__conn *conn)
         tn__pool_hand(pool, waiter, conn, TN__SLOT_OPENING, now);
         tn__waiter_wake(waiter);
     } else {
-        conn->idle_since_ns = now;
         tn__slot_move(pool, conn, TN__SLOT_OPENING, TN__SLOT_IDLE);
         tn__upkeep_by(pool, now + TN__NS_PER_S);
     }
@@ -214,6 +213,19 @@ tn_status tn__demand_here(tn__pool *pool, int64_t deadline_ns, tn__conn **ret, t
         tn__demand_slot(pool);
         return status;
     }
+}
+
+tn_status tn__pool_connect_here(tn__pool *pool, int64_t deadline_ns, tn_error *err)
+{
+    tn__conn *conn = NULL;
+
+    tn__pool_lock(pool);
+    tn__slot_move(pool, NULL, TN__SLOT_NONE, TN__SLOT_OPENING);
+    tn_status status = tn__demand_here(pool, deadline_ns, &conn, err);
+    if (status == TN_OK)
+        tn__slot_move(pool, conn, TN__SLOT_OPENING, TN__SLOT_IDLE);
+    tn__pool_unlock(pool);
+    return status;
 }
 
 /* ---- when ------------------------------------------------------------------------------------ */

@@ -75,14 +75,7 @@ tn_status tn__pool_new(tn__source *source, const tn_config *config, tn__pool **r
     pthread_mutex_init(&pool->lock, NULL);
     tn__fast_init(&pool->fast);
     tn__cond_init(&pool->upkeep_wake);
-    tn_status status = tn__upkeep_start(pool, err);
-    if (status != TN_OK) {
-        pool->source = NULL; /* the caller's still */
-        pool->closed = true;
-        pthread_mutex_lock(&pool->lock);
-        tn__pool_unlock_and_free(pool);
-        return status;
-    }
+    pool->upkeep_due_ns = TN_NO_DEADLINE;
     *ret = pool;
     return TN_OK;
 }

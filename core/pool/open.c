@@ -20,7 +20,11 @@
 #include "pool/connector.h"
 #include "pool/open.h"
 
-enum { OPTIONS_MAX = 64 };
+enum {
+    OPTIONS_MAX = 64,
+    PATIENCE_MS = 1000, /* the first connection may take so long on the caller's thread */
+    WARM_AFTER_MS = 100 /* then the minimum is made: who comes for one answer is gone by then */
+};
 
 const char *tn_version(void)
 {
@@ -35,16 +39,6 @@ struct claimed {
     tn_driver_setting settings[OPTIONS_MAX];
     size_t count;
 };
-
-static bool is_choice(const char *choices, tn_str value)
-{
-    tn_str rest = tn_str_from(choices), word;
-
-    while (tn__str_split(&rest, '|', &word))
-        if (tn_str_equal(word, value))
-            return true;
-    return false;
-}
 
 static const char *value_of(const tn__url_parts *parts, const char *name)
 {
@@ -69,7 +63,7 @@ static tn_status claim(const tn__driver *driver, const char *url, struct claimed
     for (size_t i = 0; i < n; i++) {
         const tn_driver_option *option = &driver->options[i];
         const char *value = value_of(&ret->parts, option->name);
-        if (value && option->choices && !is_choice(option->choices, tn_str_from(value)))
+        if (value && option->choices && !tn__str_among(option->choices, '|', tn_str_from(value)))
             return tn_error_set(err, TN_CONFIG, NULL,
                                 "DATABASE_URL: parameter %s is \"%.64s\", must be one of %s",
                                 option->name, value, option->choices);
@@ -161,6 +155,12 @@ static tn_status pool_for(const tn_config *config, tn__option_id url, tn__pool *
     return status;
 }
 
+static void close_if_any(tn__pool *pool)
+{
+    if (pool)
+        (void)tn__pool_close(pool, TN__ABANDON_MS, NULL);
+}
+
 tn_status tn__replica_open(const tn_config *config, const tn__driver *driver, tn__pool **ret,
                            tn_error *err)
 {
@@ -173,8 +173,11 @@ tn_status tn__replica_open(const tn_config *config, const tn__driver *driver, tn
         status = tn_error_set(err, TN_CONFIG, NULL,
                               "the URL is of driver %s, DATABASE_URL is of driver %s",
                               replica->driver->name, driver->name);
-        (void)tn__pool_close(replica, TN__ABANDON_MS, NULL);
+    } else if (status == TN_OK) {
+        status = tn__upkeep_start(replica, err);
     }
+    if (status != TN_OK)
+        close_if_any(replica);
     if (status == TN_OK)
         *ret = replica;
     else
@@ -227,6 +230,30 @@ static void trace_retry(tn__pool *pool, uint32_t attempt, const tn_error *why)
     tn__trace_moment(&event);
 }
 
+/* A thread to connect on would cost more than it does good where nothing can block. What takes long
+ * (its packets went astray, perhaps) is left to those threads, which try again beside it. */
+static bool connect_here(tn__pool *pool, int64_t deadline_ns, tn_status *ret, tn_error *err)
+{
+    const tn__source *source = pool->source; /* nobody else has the pool yet */
+    bool (*prompt)(const tn_driver_source *) = pool->driver->conn.prompt;
+    int64_t patience = tn__deadline_after_ms(tn__now_ns(), PATIENCE_MS);
+
+    if (!tn__source_remote(source) || source->wait || !prompt || !prompt(source->drv))
+        return false;
+    *ret = tn__pool_connect_here(pool, tn__deadline_min(deadline_ns, patience), err);
+    return *ret == TN_OK || *ret != TN_TIMEOUT || tn__now_ns() >= deadline_ns;
+}
+
+static tn_status connect(tn__pool *pool, int64_t deadline_ns, tn_error *err)
+{
+    tn_status status;
+
+    if (connect_here(pool, deadline_ns, &status, err))
+        return status;
+    status = tn__upkeep_start(pool, err);
+    return status == TN_OK ? tn__pool_connect(pool, deadline_ns, err) : status;
+}
+
 /* Fails fast on what will not get better by itself; one connection is made now, and kept. */
 static tn_status first_connection(tn__pool *pool, uint32_t retries, tn_error *err)
 {
@@ -234,7 +261,7 @@ static tn_status first_connection(tn__pool *pool, uint32_t retries, tn_error *er
     tn_error why = TN_ERROR_INIT;
 
     for (uint32_t number = 0;; number++) {
-        tn_status status = tn__pool_connect(pool, deadline, &why);
+        tn_status status = connect(pool, deadline, &why);
         if (status == TN_OK)
             return TN_OK;
         int64_t pause = retry_pause_ns(number);
@@ -250,13 +277,19 @@ static tn_status first_connection(tn__pool *pool, uint32_t retries, tn_error *er
     }
 }
 
-/* From here on upkeep keeps the minimum. */
-static void warm_up(tn__pool *pool)
+/* From here on upkeep keeps the minimum. It is not made at once: its connecting would take the
+ * server's time, and maybe the processor, from the first statements. */
+static tn_status warm_up(tn__pool *pool, tn_error *err)
 {
+    tn_status status = tn__upkeep_start(pool, err);
+
+    if (status != TN_OK)
+        return status;
     tn__pool_lock(pool);
     pool->min = pool->min_wanted;
-    tn__upkeep_by(pool, tn__now_ns());
+    tn__upkeep_by(pool, tn__deadline_after_ms(tn__now_ns(), WARM_AFTER_MS));
     tn__pool_unlock(pool);
+    return TN_OK;
 }
 
 tn_db *tn_open(const tn_config *config, tn_error *err)
@@ -273,13 +306,14 @@ tn_db *tn_open(const tn_config *config, tn_error *err)
     tn_status status = first_connection(
         pool, (uint32_t)tn__config_number(config, TN__OPT_CONNECT_RETRIES), err);
     tn__connector_reap();
+    if (status == TN_OK)
+        status = warm_up(pool, err);
+    if (status == TN_OK && pool->replica)
+        status = warm_up(pool->replica, err);
     if (status != TN_OK) {
         (void)tn__pool_close(pool, TN__ABANDON_MS, NULL);
         return NULL;
     }
-    warm_up(pool);
-    if (pool->replica)
-        warm_up(pool->replica);
     return &pool->client;
 }
 

@@ -127,6 +127,8 @@ void tn__pool_configure(tn__pool *pool, const tn_config *config);
 /* Makes a connection and keeps it: the time that a caller waits for one to come free (pool_timeout)
  * does not bound it, and the first failure is returned. */
 tn_status tn__pool_connect(tn__pool *pool, int64_t deadline_ns, tn_error *err);
+/* The same on the caller's thread, before anybody else has the pool. */
+tn_status tn__pool_connect_here(tn__pool *pool, int64_t deadline_ns, tn_error *err);
 
 /* life.c: a thread is within that is seen by nothing else: the pool is not freed meanwhile. */
 void tn__pool_pin(tn__pool *pool);
@@ -232,6 +234,7 @@ void tn__pool_fail(tn__pool *pool, tn__waiter *waiter, const tn_error *why);
 void tn__pool_fail_all(tn__pool *pool, const tn_error *why);
 
 /* upkeep.c */
+/* Call before anybody but the caller has the pool. Fine where it runs already. */
 tn_status tn__upkeep_start(tn__pool *pool, tn_error *err);
 /* Sees to it that upkeep looks no later than then. */
 void tn__upkeep_by(tn__pool *pool, int64_t due_ns);

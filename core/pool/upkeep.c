@@ -203,7 +203,8 @@ static void *run(void *arg)
 
 tn_status tn__upkeep_start(tn__pool *pool, tn_error *err)
 {
-    pool->upkeep_due_ns = TN_NO_DEADLINE;
+    if (pool->upkeep_runs)
+        return TN_OK;
     int error = tn__thread_start(&pool->upkeep, false, run, pool);
     if (error)
         return tn_error_set(err, TN_RESOURCE, NULL, "no thread could be started for a client: %s",

@@ -40,7 +40,8 @@ static tn_status make(tn__conn *conn, int64_t deadline_ns, tn_error *err)
             err->phase = TN_PHASE_CONNECT;
         return status;
     }
-    conn->created_ns = conn->idle_since_ns = tn__now_ns();
+    conn->created_ns = tn__now_ns();
+    conn->idle_since_ns = conn->created_ns - TN__UNSEEN_NS;
     return TN_OK;
 }
 
@@ -198,6 +199,29 @@ tn_status tn__conn_prepare(tn__conn *conn, const char *sql, size_t len, uint64_t
     tn__cache_add(&conn->cache, entry);
     *ret = entry;
     return TN_OK;
+}
+
+tn_status tn__conn_prepare_all(tn__conn *conn, tn__cached **entries, size_t n, int64_t deadline_ns,
+                               size_t *ret_n, tn_error *err)
+{
+    tn_driver_stmt *stmts[TN__PREPARED_MAX];
+    tn_str sql[TN__PREPARED_MAX] = {{NULL, 0}};
+
+    for (size_t i = 0; i < n; i++)
+        sql[i] = (tn_str){entries[i]->text, entries[i]->len};
+    tn_status status = conn->driver->stmt.prepare_all(conn->drv, sql, n, deadline_ns, stmts, ret_n,
+                                                      err);
+    for (size_t i = 0; i < n; i++) {
+        if (i >= *ret_n) {
+            tn__cache_release(&conn->cache, entries[i]);
+            continue;
+        }
+        entries[i]->drv = stmts[i];
+        entries[i]->info.size = sizeof(entries[i]->info);
+        conn->driver->stmt.describe(entries[i]->drv, &entries[i]->info);
+        tn__cache_add(&conn->cache, entries[i]);
+    }
+    return status;
 }
 
 tn_status tn__conn_prepare_once(tn__conn *conn, tn_str sql, tn_str suffix, int64_t deadline_ns,

@@ -21,6 +21,10 @@
 
 struct tn__portal;
 
+/* A new connection passes for one that has lain for so long, which is more than a tick of the
+ * coarse clock: it is looked at before its first use, since it may have ended while it was made. */
+enum { TN__UNSEEN_NS = 20000000 };
+
 typedef struct tn__conn {
     tn__source *source;
     const tn__driver *driver; /* the source's */
@@ -89,6 +93,12 @@ bool tn__conn_reset(tn__conn *conn, int64_t deadline_ns);
 /* Finds or prepares a statement; the reference is given back with tn__cache_release(). */
 tn_status tn__conn_prepare(tn__conn *conn, const char *sql, size_t len, uint64_t hash,
                            int64_t deadline_ns, tn__cached **ret, tn_error *err);
+
+/* Several that are not in the cache, each text once, by a driver that has prepare_all. Entries are
+ * taken over; the first *ret_n are prepared, the one behind them failed with what is returned. */
+enum { TN__PREPARED_MAX = 64 };
+tn_status tn__conn_prepare_all(tn__conn *conn, tn__cached **entries, size_t n, int64_t deadline_ns,
+                               size_t *ret_n, tn_error *err);
 
 /* Prepares it with a text of its own behind it, for this one time: it is not kept. */
 tn_status tn__conn_prepare_once(tn__conn *conn, tn_str sql, tn_str suffix, int64_t deadline_ns,

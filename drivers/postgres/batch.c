@@ -15,11 +15,7 @@
 #include "kit/kit.h"
 #include "postgres/batch.h"
 
-enum {
-    FLUSH_BYTES = 8192, /* so much is put together before it is sent */
-    MESSAGE_BYTES = 96, /* of a statement besides its parameters, about */
-    READER_MAX = 1 << 30
-};
+enum { READER_MAX = 1 << 30 };
 
 /* ---- the object, one a connection ------------------------------------------------------------ */
 
@@ -92,15 +88,6 @@ tn_status pg_batch_confused(tn_driver_conn *conn, tn_error *err, const char *wha
     return status;
 }
 
-/* Nothing was taken. */
-static tn_status not_queued(tn_driver_conn *conn, tn_error *err)
-{
-    if (PQstatus(conn->pg) != CONNECTION_OK)
-        return pg_batch_lost(conn, err);
-    conn->broken = true;
-    return kit_nomem(conn->host, err, TN_PHASE_EXECUTE);
-}
-
 /* ---- what is told of a statement ------------------------------------------------------------- */
 
 void pg_batch_unreadable(tn_driver_conn *conn, tn_status status)
@@ -166,176 +153,6 @@ tn_status pg_batch_refused(tn_driver_conn *conn, const pg_report *report, tn_err
     return TN_OK;
 }
 
-/* ---- sending --------------------------------------------------------------------------------- */
-
-static tn_status flush(tn_driver_conn *conn, tn_error *err)
-{
-    conn->batch->unflushed = 0;
-    return conn->batch->wire->flush(conn, err);
-}
-
-/* Can it be sent? Asked again, the answer is the same. */
-static tn_status check_statement(tn_driver_stmt *stmt, const pg_batch *batch, tn_error *err)
-{
-    tn_driver_conn *conn = stmt->conn;
-    tn_status status = TN_OK;
-
-    if (stmt->stale || stmt->gone) {
-        stmt->stale = true;
-        kit_fail(conn->host, err, TN_FAILED, TN_PHASE_EXECUTE, "26000",
-                 "the prepared statement is no longer what it was on the server");
-        return TN_DRIVER_STALE;
-    }
-    if (!stmt->changes)
-        status = pg_check_encoding(conn, false, err);
-    if (status == TN_OK && stmt->intervals)
-        status = pg_check_intervals(conn, err);
-    return status == TN_OK ? pg_encode(stmt, batch->params, batch->n_params, err) : status;
-}
-
-/* A BEGIN that is due goes ahead of the first statement. */
-static int queue_statement(tn_driver_stmt *stmt, size_t n)
-{
-    tn_driver_conn *conn = stmt->conn;
-    pg_batch *batch = conn->batch;
-
-    if (conn->begin && !batch->wire->begin(conn))
-        return 0;
-    batch->begin = batch->begin || conn->begin;
-    conn->begin = NULL;
-    return batch->wire->statement(stmt, n);
-}
-
-/* What it does to the session and to its transaction. */
-static void note_statement(tn_driver_conn *conn, const tn_driver_stmt *stmt, size_t n)
-{
-    pg_batch *batch = conn->batch;
-
-    pg_identity_statement(stmt, !batch->each);
-    batch->wrote = batch->wrote || stmt->writes == PG_WRITES;
-    batch->changes = batch->changes || stmt->changes;
-    conn->dirty_locally = conn->dirty_locally || (stmt->changes & PG_CHANGES_LOCALLY);
-    if (stmt->changes & ~PG_CHANGES_LOCALLY) {
-        conn->dirty = true;
-        conn->exact = false;
-        conn->dirty_statements = conn->dirty_statements || (stmt->changes & PG_CHANGES_STATEMENTS);
-    }
-    batch->unflushed += MESSAGE_BYTES + 8 * n;
-    for (size_t i = 0; i < n; i++)
-        batch->unflushed += (size_t)conn->encoder.lengths[i];
-}
-
-static int queue_end(tn_driver_conn *conn)
-{
-    int queued = conn->batch->wire->end(conn);
-
-    conn->syncs += queued ? 1 : 0;
-    return queued;
-}
-
-static tn_status send_statement(tn_driver_conn *conn, tn_error *err)
-{
-    pg_batch *batch = conn->batch;
-    tn_driver_stmt *stmt = batch->work.stmts[batch->sent];
-    tn_status status = batch->work.bind(batch->work.arg, batch->sent, &batch->params,
-                                        &batch->n_params);
-
-    if (status != TN_OK && !batch->each)
-        batch->stopped = true;
-    if (status != TN_OK || check_statement(stmt, batch, NULL) != TN_OK) {
-        batch->bad = true;
-        batch->params = status == TN_OK ? batch->params : NULL;
-        batch->n_params = status == TN_OK ? batch->n_params : SIZE_MAX;
-        return TN_OK;
-    }
-    if (!queue_statement(stmt, batch->n_params))
-        return not_queued(conn, err);
-    note_statement(conn, stmt, batch->n_params);
-    batch->sent++;
-    if (batch->each && !queue_end(conn))
-        return not_queued(conn, err);
-    return batch->unflushed >= FLUSH_BYTES ? flush(conn, err) : TN_OK;
-}
-
-/* All before it have been answered: now it can be told of. */
-static void tell_bad(tn_driver_conn *conn)
-{
-    pg_batch *batch = conn->batch;
-
-    batch->bad = false;
-    if (batch->n_params != SIZE_MAX && !batch->failed) {
-        tn_status status = check_statement(batch->work.stmts[batch->sent], batch,
-                                           batch->work.error);
-        batch->work.fail(batch->work.arg, batch->sent, status);
-    }
-    batch->stopped = batch->stopped || !batch->each;
-    batch->failed = batch->failed || !batch->each;
-    batch->answered = ++batch->sent;
-}
-
-/* A number that is not known yet, of a transaction that may end without an answer. */
-static bool wants_number(const tn_driver_conn *conn, bool commit)
-{
-    const pg_batch *batch = conn->batch;
-
-    return pg_identity_unknown(conn) && (commit || batch->wrote);
-}
-
-/* What stands behind the statements. The number is sent at once, before COMMIT is done: it is what
- * the server can be asked about when COMMIT's answer does not come. */
-static tn_status close_pipeline(tn_driver_conn *conn, tn_error *err)
-{
-    pg_batch *batch = conn->batch;
-    bool commit = (batch->work.flags & TN_BATCH_COMMIT) && !batch->stopped;
-
-    batch->closed = true;
-    if (batch->each)
-        return flush(conn, err);
-    if (!batch->stopped && wants_number(conn, commit)) {
-        if (!batch->wire->question(conn, commit))
-            return not_queued(conn, err);
-        batch->question = true;
-    }
-    if (commit) {
-        conn->id.committed = conn->id.open;
-        if (!batch->wire->commit(conn))
-            return not_queued(conn, err);
-        batch->commit = batch->commits = true;
-    }
-    if (!queue_end(conn))
-        return not_queued(conn, err);
-    return flush(conn, err);
-}
-
-static bool may_send(const pg_batch *batch)
-{
-    return !batch->closed && !batch->blocked && !batch->bad;
-}
-
-/* As much as goes without waiting. */
-static tn_status send_some(tn_driver_conn *conn, tn_error *err)
-{
-    pg_batch *batch = conn->batch;
-    tn_status status = TN_OK;
-
-    if (batch->blocked)
-        status = flush(conn, err);
-    if (status == TN_OK && batch->bad && !pg_batch_expects(conn))
-        tell_bad(conn);
-    while (status == TN_OK && may_send(batch)) {
-        if (batch->stopped || batch->sent == batch->work.count)
-            return close_pipeline(conn, err);
-        status = send_statement(conn, err);
-    }
-    /* Those before a bad one have to be answered first: so they need an end to their pipeline. */
-    if (status == TN_OK && batch->bad) {
-        if (!batch->each && batch->sent > batch->answered && !conn->syncs && !queue_end(conn))
-            return not_queued(conn, err);
-        status = flush(conn, err);
-    }
-    return status;
-}
-
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 /* Everything was read. */
@@ -363,6 +180,13 @@ static tn_status conclude(tn_driver_conn *conn, tn_error *err)
     return status;
 }
 
+/* What was passed over behind an error was not made. */
+static void forget_making(const tn_driver_conn *conn)
+{
+    for (tn_driver_stmt *stmt = conn->stmts; stmt; stmt = stmt->next)
+        stmt->making = false;
+}
+
 static tn_status finish(tn_driver_conn *conn, tn_error *err)
 {
     pg_batch *batch = conn->batch;
@@ -371,6 +195,7 @@ static tn_status finish(tn_driver_conn *conn, tn_error *err)
         return pg_batch_confused(conn, err, "the pipeline could not be ended");
     batch->active = false;
     conn->pending = false;
+    forget_making(conn);
     tn_status status = conclude(conn, err);
     PQclear(batch->refusal);
     batch->refusal = NULL;
@@ -390,7 +215,7 @@ static void give_up(tn_driver_conn *conn)
     }
     batch->stopped = true;
     batch->bad = false;
-    if (!batch->closed && close_pipeline(conn, NULL) != TN_OK)
+    if (!batch->closed && pg_batch_close_pipeline(conn, NULL) != TN_OK)
         batch->active = false;
 }
 
@@ -399,7 +224,7 @@ static tn_status work_through(tn_driver_conn *conn, int64_t deadline_ns, tn_erro
     pg_batch *batch = conn->batch;
 
     for (;;) {
-        tn_status status = send_some(conn, err);
+        tn_status status = pg_batch_send_some(conn, err);
         if (status == TN_OK)
             status = batch->wire->read(conn, err);
         if (status != TN_OK)
@@ -427,30 +252,6 @@ bool pg_batch_runs(const tn_driver_conn *conn)
     return conn->batch && conn->batch->active;
 }
 
-/* What needs a round trip of its own goes before the pipeline. One that cannot be prepared again is
- * found out when it has its turn. */
-static tn_status make_ready(tn_driver_conn *conn, const tn_batch_work *work, int64_t deadline_ns,
-                            tn_error *err)
-{
-    const tn_driver_stmt *last = NULL;
-    tn_status status = TN_OK;
-
-    for (size_t i = 0; i < work->count && status == TN_OK; i++) {
-        tn_driver_stmt *stmt = work->stmts[i];
-        if (stmt == last)
-            continue;
-        last = stmt;
-        if (stmt->gone && !stmt->stale && pg_prepare_again(stmt, deadline_ns, err) != TN_OK) {
-            if (conn->broken || conn->pending)
-                return pg_ready(conn, TN_PHASE_EXECUTE, err);
-            stmt->stale = true;
-        }
-        if (stmt->digits && !stmt->stale)
-            status = pg_want_digits(conn, deadline_ns, err);
-    }
-    return status;
-}
-
 /* What changes session state is libpq's to know: it keeps the server's settings. TLS may want to
  * write when it reads. */
 static const pg_batch_wire *choose_wire(const tn_driver_conn *conn, const tn_batch_work *work)
@@ -464,6 +265,31 @@ static const pg_batch_wire *choose_wire(const tn_driver_conn *conn, const tn_bat
         if (work->stmts[i] != last && work->stmts[i]->changes)
             return &pg_batch_by_libpq;
     return &pg_batch_directly;
+}
+
+/* What needs a round trip of its own goes before the pipeline. One that cannot be prepared again is
+ * found out when it has its turn. */
+static tn_status make_ready(tn_driver_conn *conn, const tn_batch_work *work, bool direct,
+                            int64_t deadline_ns, tn_error *err)
+{
+    const tn_driver_stmt *last = NULL;
+    tn_status status = TN_OK;
+
+    for (size_t i = 0; i < work->count && status == TN_OK; i++) {
+        tn_driver_stmt *stmt = work->stmts[i];
+        if (stmt == last)
+            continue;
+        last = stmt;
+        bool missing = stmt->gone || (stmt->unmade && !direct);
+        if (missing && !stmt->stale && pg_prepare_again(stmt, deadline_ns, err) != TN_OK) {
+            if (conn->broken || conn->pending)
+                return pg_ready(conn, TN_PHASE_EXECUTE, err);
+            stmt->stale = true;
+        }
+        if (stmt->digits && !stmt->stale)
+            status = pg_want_digits(conn, deadline_ns, err);
+    }
+    return status;
 }
 
 static tn_status start_by_libpq(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
@@ -493,9 +319,12 @@ static tn_status start_directly(tn_driver_conn *conn, tn_error *err)
 static tn_status run(tn_driver_conn *conn, const tn_batch_work *work, int64_t deadline_ns,
                      tn_error *err)
 {
+    const pg_batch_wire *wire = choose_wire(conn, work);
+    bool direct = wire == &pg_batch_directly;
+
     tn_status status = pg_ready(conn, TN_PHASE_EXECUTE, err);
     if (status == TN_OK)
-        status = make_ready(conn, work, deadline_ns, err);
+        status = make_ready(conn, work, direct, deadline_ns, err);
     if (status != TN_OK)
         return status;
     pg_batch *batch = take_batch(conn);
@@ -505,9 +334,7 @@ static tn_status run(tn_driver_conn *conn, const tn_batch_work *work, int64_t de
     /* One that is known to be dead before COMMIT leaves has certainly not committed. */
     if ((work->flags & TN_BATCH_COMMIT) && !pg_alive(conn))
         return pg_fail_lost(conn, TN_PHASE_COMMIT, err);
-    const pg_batch_wire *wire = choose_wire(conn, work);
-    status = wire == &pg_batch_directly ? start_directly(conn, err)
-                                        : start_by_libpq(conn, deadline_ns, err);
+    status = direct ? start_directly(conn, err) : start_by_libpq(conn, deadline_ns, err);
     if (status != TN_OK)
         return status;
     start(conn, batch, work, wire);

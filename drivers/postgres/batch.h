@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of batches: batch.c decides what is sent and what becomes of answers, and has two ways
- * to the server, libpq's pipeline (batch_pq.c) and messages of our own (batch_direct.c).
+ * The inside of batches: batch_send.c decides what is sent, batch.c what becomes of answers; there
+ * are two ways to the server, libpq's pipeline (batch_pq.c) and messages of our own
+ * (batch_direct.c).
  */
 #ifndef TENON_DRIVERS_POSTGRES_BATCH_H
 #define TENON_DRIVERS_POSTGRES_BATCH_H
@@ -66,5 +67,12 @@ tn_status pg_batch_refused(tn_driver_conn *conn, const pg_report *report, tn_err
 /* Its rows cannot be read, work.error says why. */
 void pg_batch_unreadable(tn_driver_conn *conn, tn_status status);
 void pg_batch_next_statement(pg_batch *batch);
+
+/* ---- batch_send.c ---------------------------------------------------------------------------- */
+
+/* As much as goes without waiting. */
+tn_status pg_batch_send_some(tn_driver_conn *conn, tn_error *err);
+/* Nothing more is sent but the end. */
+tn_status pg_batch_close_pipeline(tn_driver_conn *conn, tn_error *err);
 
 #endif

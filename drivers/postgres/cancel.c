@@ -208,7 +208,7 @@ static tn_status request_by_sql(tn_driver_conn *conn, int64_t deadline_ns, tn_er
     PGconn *beside = NULL;
 
     /* The process behind it is not known here: somebody else's statement would be ended. */
-    if (conn->found & PG_POOLED)
+    if (!pg_probe_knows(conn, PG_PROBED) || (conn->found & PG_POOLED))
         return fail_request(conn, err, "a pooler stands between");
     tn_status status = pg_connect_beside(conn, deadline_ns, &beside, err);
     if (status == TN_OK)

@@ -227,6 +227,7 @@ static tn_status check_server(tn_driver_conn *conn, tn_error *err)
 {
     if (PQserverVersion(conn->pg) >= LEAST_VERSION)
         return TN_OK;
+    pg_describe_server(conn);
     return kit_fail(conn->host, err, TN_UNSUPPORTED, TN_PHASE_EXECUTE, "0A000",
                     "the schema can be read from PostgreSQL 12 on, this is %s", conn->server);
 }

@@ -318,12 +318,7 @@ static tn_status finish_open(tn_driver_conn *conn, int64_t deadline_ns, tn_error
         return pg_fail_lost(conn, TN_PHASE_CONNECT, err);
     conn->encoding = PQclientEncoding(conn->pg);
     pg_direct_open(conn);
-    tn_status status = pg_probe(conn, deadline_ns, err);
-    if (status == TN_OK)
-        status = pg_session_setup(conn, deadline_ns, err);
-    if (status == TN_OK)
-        pg_describe_endpoint(conn);
-    return status;
+    return pg_session_setup(conn, deadline_ns, err);
 }
 
 tn_status pg_open(tn_driver_source *source, tn_host_conn *host_conn, int64_t deadline_ns,

@@ -61,12 +61,13 @@ typedef struct pg_direct {
     tn__buf ask;           /* and of the question ask_sql */
     const char *ask_sql;
 
-    uint8_t stage; /* pg_stage */
-    bool complete; /* the statement's tag has come */
-    bool misfit;   /* its columns are not those that were described */
-    bool no_rows;  /* it says that it has none */
-    bool copies;   /* the server began a COPY */
-    bool question; /* the number is asked for behind the statement */
+    uint8_t stage;          /* pg_stage */
+    bool complete;          /* the statement's tag has come */
+    bool misfit;            /* its columns are not those that were described */
+    bool no_rows;           /* it says that it has none */
+    bool copies;            /* the server began a COPY */
+    bool question;          /* the number is asked for behind the statement */
+    tn_driver_stmt *making; /* is parsed under its name by what is under way; or NULL */
     char status;   /* of the transaction as of the last end that was read here: I, T, E; 0: libpq
                       knows it better */
     tn__buf error; /* the answer's first error, as it came */

@@ -4,29 +4,16 @@
  * BEGIN, of the statement, of the question behind it, of the end. After an error the server passes
  * over everything up to the end.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "kit/kit.h"
-#include "postgres/pg.h"
+#include "postgres/direct_answer.h"
 
 enum { ERROR_KEPT = (1 << 20) - 1, MESSAGE_HEADER = 5 };
 
-/* Types whose values are views, by number. */
-#define VIEWS                                                                                   \
-    (UINT64_C(1) << TN_TYPE_TEXT | UINT64_C(1) << TN_TYPE_BYTES | UINT64_C(1) << TN_TYPE_JSON | \
-     UINT64_C(1) << TN_TYPE_NUMERIC | UINT64_C(1) << TN_TYPE_OTHER)
-
-/* ---- one step -------------------------------------------------------------------------------- */
-
-typedef enum step {
-    STEP_ROW,  /* a row of the statement stands there */
-    STEP_WAIT, /* more has to be received */
-    STEP_HELD, /* an error stands there */
-    STEP_ENDED,
-    STEP_BAD
-} step;
+/* ---- one pg_step --------------------------------------------------------------------------------
+ */
 
 /* false: it has no end. */
 static bool take_tag(tn_driver_conn *conn, const pg_message *message)
@@ -99,17 +86,17 @@ bool pg_direct_describes(const tn_driver_stmt *stmt, const pg_message *message)
     return true;
 }
 
-static step bad(tn_driver_conn *conn)
+static pg_step bad(tn_driver_conn *conn)
 {
     conn->broken = true;
     conn->direct.end = conn->direct.start; /* nothing of it is looked at again */
     if (!conn->direct.lost[0])
         tn__copy_text(conn->direct.lost, sizeof(conn->direct.lost),
                       TN__STR("the server's answer is not what may come here"));
-    return STEP_BAD;
+    return PG_STEP_BAD;
 }
 
-static tn_status fail_bad(tn_driver_conn *conn, tn_phase phase, tn_error *err)
+tn_status pg_direct_fail_bad(tn_driver_conn *conn, tn_phase phase, tn_error *err)
 {
     if (conn->direct.copies)
         return kit_fail(conn->host, err, TN_UNSUPPORTED, phase, "0A000",
@@ -117,7 +104,7 @@ static tn_status fail_bad(tn_driver_conn *conn, tn_phase phase, tn_error *err)
     return pg_fail_protocol(conn, phase, err, conn->direct.lost);
 }
 
-static step take_end(tn_driver_conn *conn, const pg_message *message)
+static pg_step take_end(tn_driver_conn *conn, const pg_message *message)
 {
     pg_direct *d = &conn->direct;
 
@@ -127,7 +114,7 @@ static step take_end(tn_driver_conn *conn, const pg_message *message)
     pg_direct_skip(conn, message);
     d->stage = PG_STAGE_NONE;
     conn->pending = false;
-    return STEP_ENDED;
+    return PG_STEP_ENDED;
 }
 
 /* What belongs to the stage and is no row, error or end. false: it does not belong there. */
@@ -137,6 +124,11 @@ static bool take_part(tn_driver_conn *conn, const tn_driver_stmt *stmt, const pg
 
     switch (message->type) {
     case '1':
+        if (d->stage == PG_STAGE_STATEMENT && d->making) {
+            d->making->unmade = false;
+            d->making = NULL;
+        }
+        return d->stage != PG_STAGE_SYNC && message->len == 0;
     case '2': return d->stage != PG_STAGE_SYNC && message->len == 0;
     case 'n': d->no_rows = d->stage == PG_STAGE_STATEMENT; return d->stage != PG_STAGE_SYNC;
     case 'T':
@@ -158,10 +150,8 @@ static bool take_part(tn_driver_conn *conn, const tn_driver_stmt *stmt, const pg
     }
 }
 
-/* Takes messages until one is reached that somebody has to look at. stmt NULL: a command, or rows
- * that nobody wants. */
-static step advance(tn_driver_conn *conn, const tn_driver_stmt *stmt, bool hold_error,
-                    pg_message *message)
+pg_step pg_direct_advance(tn_driver_conn *conn, const tn_driver_stmt *stmt, bool hold_error,
+                          pg_message *message)
 {
     pg_direct *d = &conn->direct;
 
@@ -170,7 +160,7 @@ static step advance(tn_driver_conn *conn, const tn_driver_stmt *stmt, bool hold_
     for (;;) {
         if (pg_direct_at_hand(d, message)) {
             if (message->type == 'D' && rows && d->stage == PG_STAGE_STATEMENT)
-                return STEP_ROW;
+                return PG_STEP_ROW;
             if (message->type == '2' && message->len == 0 && d->stage != PG_STAGE_SYNC) {
                 d->start += MESSAGE_HEADER;
                 continue;
@@ -178,7 +168,7 @@ static step advance(tn_driver_conn *conn, const tn_driver_stmt *stmt, bool hold_
         }
         switch (pg_direct_peek(conn, message)) {
         case PG_TAKEN: break;
-        case PG_INCOMPLETE: return STEP_WAIT;
+        case PG_INCOMPLETE: return PG_STEP_WAIT;
         case PG_BAD: return bad(conn);
         }
         if (message->type == 'G' || message->type == 'H') {
@@ -187,17 +177,17 @@ static step advance(tn_driver_conn *conn, const tn_driver_stmt *stmt, bool hold_
         }
         if (message->type == 'E') {
             if (hold_error)
-                return STEP_HELD;
+                return PG_STEP_HELD;
             bool last = take_error(conn, message);
             pg_direct_skip(conn, message);
             if (last) {
                 conn->broken = true;
-                return STEP_ENDED;
+                return PG_STEP_ENDED;
             }
         } else if (message->type == 'Z' && d->stage == PG_STAGE_SYNC) {
             return take_end(conn, message);
         } else if (message->type == 'D' && rows && d->stage == PG_STAGE_STATEMENT) {
-            return STEP_ROW;
+            return PG_STEP_ROW;
         } else if (take_part(conn, stmt, message)) {
             rows = stmt && !d->misfit && !d->no_rows;
             pg_direct_skip(conn, message);
@@ -243,7 +233,7 @@ static tn_status count_of(tn_driver_cursor *cursor, tn_error *err)
                             "the server's count of rows is not a number that fits 64 bits");
 }
 
-static tn_status finish(tn_driver_cursor *cursor, tn_phase phase, tn_error *err)
+tn_status pg_direct_finish(tn_driver_cursor *cursor, tn_phase phase, tn_error *err)
 {
     tn_driver_conn *conn = cursor->conn;
 
@@ -273,189 +263,21 @@ tn_status pg_direct_begin_answer(tn_driver_cursor *cursor, int64_t deadline_ns, 
 
     for (;;) {
         tn_status status;
-        switch (advance(conn, cursor->stmt, false, &message)) {
-        case STEP_ROW: return TN_OK;
-        case STEP_WAIT:
-        case STEP_HELD:
+        switch (pg_direct_advance(conn, cursor->stmt, false, &message)) {
+        case PG_STEP_ROW: return TN_OK;
+        case PG_STEP_WAIT:
+        case PG_STEP_HELD:
             status = pg_direct_receive(conn, TN_PHASE_EXECUTE, deadline_ns, err);
             if (status != TN_OK)
                 return status;
             break;
-        case STEP_ENDED: return finish(cursor, TN_PHASE_EXECUTE, err);
-        case STEP_BAD: return fail_bad(conn, TN_PHASE_EXECUTE, err);
+        case PG_STEP_ENDED: return pg_direct_finish(cursor, TN_PHASE_EXECUTE, err);
+        case PG_STEP_BAD: return pg_direct_fail_bad(conn, TN_PHASE_EXECUTE, err);
         }
     }
-}
-
-/* ---- rows ------------------------------------------------------------------------------------ */
-
-/* Views want a NUL behind them. Behind a value stands the next one's length, which was read, or the
- * next message's type, which is kept. */
-static void end_last_value(tn_driver_conn *conn, const pg_message *message)
-{
-    pg_direct *d = &conn->direct;
-    size_t at = (size_t)(message->body - d->in) + message->len;
-
-    if (at < d->end) {
-        d->saved = d->in[at];
-        d->saved_at = at;
-    }
-    d->in[at] = '\0';
-}
-
-/* The other values' NULs go where the next length stood. */
-static void end_values(const pg_message *message, tn_value *out, size_t columns)
-{
-    const char *end = message->body + message->len;
-
-    for (size_t i = 0; i < columns; i++) {
-        if (!(VIEWS >> out[i].type & 1))
-            continue;
-        char *behind = (char *)(uintptr_t)out[i].as.ptr + out[i].len;
-        if (behind > message->body && behind < end)
-            *behind = '\0';
-    }
-}
-
-/* Texts are read up to a NUL. */
-static pg_decoded decode_text(const pg_type *type, const unsigned char *text, size_t len,
-                              tn__arena *arena, tn_value *out)
-{
-    unsigned char *behind = (unsigned char *)(uintptr_t)text + len, was = *behind;
-
-    *behind = '\0';
-    pg_decoded decoded = pg_decode_text(type, (const char *)text, len, arena, out);
-    *behind = was;
-    return decoded;
-}
-
-static tn_status decode(tn_driver_cursor *cursor, const pg_message *message, tn__arena *arena,
-                        tn_value *out, tn_error *err)
-{
-    const tn_driver_stmt *stmt = cursor->stmt;
-    const unsigned char *p = (const unsigned char *)message->body, *end = p + message->len;
-    size_t columns = stmt->info.n_columns, i = 0;
-    pg_decoded decoded = PG_MALFORMED;
-    bool text = stmt->text;
-
-    if (TN_UNLIKELY(message->len < 2 || pg_get16(p) != columns))
-        return pg_fail_protocol(cursor->conn, TN_PHASE_FETCH, err,
-                                "a row has another number of columns than described");
-    p += 2;
-    for (; i < columns; i++) {
-        if (TN_UNLIKELY(end - p < 4))
-            break;
-        int32_t len = (int32_t)pg_get32(p);
-        p += 4;
-        if (len < 0) {
-            out[i] = (tn_value){.type = TN_TYPE_NULL};
-            continue;
-        }
-        if (TN_UNLIKELY(end - p < len))
-            break;
-        decoded = TN_UNLIKELY(text)
-                      ? decode_text(&stmt->column_types[i], p, (size_t)len, arena, &out[i])
-                      : pg_decode_binary(&stmt->column_types[i], (const char *)p, (size_t)len,
-                                         arena, &out[i]);
-        if (TN_UNLIKELY(decoded != PG_DECODED))
-            break;
-        decoded = PG_MALFORMED;
-        p += len;
-    }
-    if (TN_LIKELY(i == columns && p == end)) {
-        end_values(message, out, columns);
-        return TN_OK;
-    }
-    return pg_cursor_fail_value(cursor, i < columns ? i : columns - 1, decoded, err);
-}
-
-tn_status pg_direct_rows(tn_driver_cursor *cursor, uint32_t limit, int64_t deadline_ns,
-                         uint32_t *ret_rows, tn_error *err)
-{
-    tn_driver_conn *conn = cursor->conn;
-    size_t columns = cursor->stmt->info.n_columns;
-    pg_message message;
-    uint32_t rows = 0;
-    tn_status status;
-
-    while (cursor->attached && rows < limit) {
-        switch (advance(conn, cursor->stmt, rows > 0, &message)) {
-        case STEP_ROW:
-            status = pg_cursor_room(cursor, rows, err);
-            if (status == TN_OK)
-                status = decode(cursor, &message, &cursor->arena, cursor->values + rows * columns,
-                                rows ? NULL : err);
-            if (status != TN_OK && rows)
-                goto enough;
-            if (status != TN_OK)
-                return status;
-            /* A row of no columns is one that nobody can read. */
-            rows += columns ? 1 : 0;
-            end_last_value(conn, &message);
-            pg_direct_skip(conn, &message);
-            break;
-        case STEP_WAIT:
-            if (rows)
-                goto enough;
-            status = pg_direct_receive(conn, TN_PHASE_FETCH, deadline_ns, err);
-            if (status != TN_OK)
-                return status;
-            break;
-        case STEP_HELD: goto enough;
-        case STEP_ENDED:
-            status = finish(cursor, TN_PHASE_FETCH, err);
-            if (status != TN_OK)
-                return status;
-            break;
-        case STEP_BAD: return fail_bad(conn, TN_PHASE_FETCH, err);
-        }
-    }
-enough:
-    if (rows)
-        conn->direct.reader = cursor;
-    *ret_rows = rows;
-    return TN_OK;
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */
-
-tn_status pg_direct_store(tn_driver_cursor *cursor, int64_t deadline_ns, pg_store_row *store,
-                          void *arg, tn_error *err)
-{
-    tn_driver_conn *conn = cursor->conn;
-    pg_message message;
-
-    /* The batch that stands keeps its bytes. */
-    if (conn->direct.reader == cursor && !pg_direct_lend(conn))
-        return kit_nomem(conn->host, err, TN_PHASE_FETCH);
-    while (cursor->attached) {
-        tn_status status = TN_OK;
-        switch (advance(conn, cursor->stmt, false, &message)) {
-        case STEP_ROW:
-            status = store(cursor, &message, arg, err);
-            if (status == TN_OK)
-                pg_direct_skip(conn, &message);
-            break;
-        case STEP_WAIT:
-        case STEP_HELD: status = pg_direct_receive(conn, TN_PHASE_FETCH, deadline_ns, err); break;
-        case STEP_ENDED: status = finish(cursor, TN_PHASE_FETCH, err); break;
-        case STEP_BAD: status = fail_bad(conn, TN_PHASE_FETCH, err); break;
-        }
-        if (status != TN_OK)
-            return status;
-    }
-    return TN_OK;
-}
-
-tn_status pg_direct_decode(tn_driver_cursor *cursor, const pg_message *message, tn__arena *arena,
-                           tn_value *out, tn_error *err)
-{
-    tn_status status = decode(cursor, message, arena, out, err);
-
-    if (status == TN_OK)
-        end_last_value(cursor->conn, message);
-    return status;
-}
 
 bool pg_direct_end_at_hand(tn_driver_conn *conn)
 {
@@ -463,10 +285,10 @@ bool pg_direct_end_at_hand(tn_driver_conn *conn)
 
     /* What stands in the buffer is looked at first; then one look into the socket is enough. */
     for (int i = 0; i < 2 && conn->pending && !conn->broken; i++) {
-        step s = advance(conn, NULL, false, &message);
-        if (s == STEP_WAIT && (conn->direct.reader ? !pg_direct_lend(conn) : false))
+        pg_step s = pg_direct_advance(conn, NULL, false, &message);
+        if (s == PG_STEP_WAIT && (conn->direct.reader ? !pg_direct_lend(conn) : false))
             return false;
-        if (s == STEP_WAIT && i == 0)
+        if (s == PG_STEP_WAIT && i == 0)
             (void)pg_direct_receive_at_hand(conn);
     }
     return !conn->pending;
@@ -480,9 +302,9 @@ tn_status pg_direct_drain(tn_driver_conn *conn, tn_phase phase, int64_t deadline
     if (status == TN_OK && conn->direct.reader && !pg_direct_lend(conn))
         status = kit_nomem(conn->host, err, phase);
     while (status == TN_OK) {
-        switch (advance(conn, NULL, false, &message)) {
-        case STEP_ENDED: return TN_OK;
-        case STEP_BAD: return fail_bad(conn, phase, err);
+        switch (pg_direct_advance(conn, NULL, false, &message)) {
+        case PG_STEP_ENDED: return TN_OK;
+        case PG_STEP_BAD: return pg_direct_fail_bad(conn, phase, err);
         default: status = pg_direct_receive(conn, phase, deadline_ns, err);
         }
     }

@@ -26,17 +26,25 @@ static void put_text(tn__buf *out, const char *text)
     tn__buf_append(out, text, strlen(text) + 1);
 }
 
-static void put_parse(tn__buf *out, const char *sql, size_t len, const pg_type *types, size_t n)
+static void put_parse(tn__buf *out, const char *name, const char *sql, size_t len,
+                      const pg_type *types, size_t n)
 {
     size_t at = open_message(out, 'P');
 
-    tn__buf_putc(out, '\0');
+    put_text(out, name);
     tn__buf_append(out, sql, len);
     tn__buf_putc(out, '\0');
     pg_put16(out, (uint16_t)n);
     for (size_t i = 0; i < n; i++)
         pg_put32(out, types[i].oid);
     close_message(out, at);
+}
+
+/* The text of one that has no name, or that is not there under it yet. */
+static void put_missing(tn__buf *out, const tn_driver_stmt *stmt, size_t n_params)
+{
+    if (!stmt->name[0] || stmt->unmade)
+        put_parse(out, stmt->name, stmt->sql.ptr, stmt->sql.len, stmt->param_types, n_params);
 }
 
 /* Bind without parameters, Execute. */
@@ -126,7 +134,7 @@ static void put_known(tn__buf *out, const char *sql, uint16_t format, tn__buf *m
 {
     if (*made_of != sql || made->failed) {
         tn__buf_reset(made);
-        put_parse(made, sql, strlen(sql), NULL, 0);
+        put_parse(made, "", sql, strlen(sql), NULL, 0);
         put_run(made, format);
         *made_of = sql;
     }
@@ -152,8 +160,9 @@ void pg_direct_put_statement(tn_driver_stmt *stmt, size_t n_params)
     tn__buf *out = &conn->direct.out;
     size_t from = stmt->name[0] ? DESCRIBE : 0;
 
-    if (!stmt->name[0])
-        put_parse(out, stmt->sql.ptr, stmt->sql.len, stmt->param_types, n_params);
+    if (!stmt->making)
+        put_missing(out, stmt, n_params);
+    stmt->making = stmt->unmade;
     put_bind(out, stmt, &conn->encoder, n_params);
     tn__buf_append(out, rest + from, sizeof(rest) - from);
 }
@@ -170,7 +179,7 @@ void pg_direct_put_question(tn_driver_conn *conn, bool now)
 
 void pg_direct_put_text(tn_driver_conn *conn, const char *sql)
 {
-    put_parse(&conn->direct.out, sql, strlen(sql), NULL, 0);
+    put_parse(&conn->direct.out, "", sql, strlen(sql), NULL, 0);
     put_run(&conn->direct.out, 0);
 }
 
@@ -195,8 +204,8 @@ tn_status pg_direct_send(tn_driver_stmt *stmt, size_t n_params, int64_t deadline
 
     if (begin)
         put_known(&d->out, conn->begin, 0, &d->begin, &d->begin_sql);
-    if (!stmt->name[0])
-        put_parse(&d->out, stmt->sql.ptr, stmt->sql.len, stmt->param_types, n_params);
+    put_missing(&d->out, stmt, n_params);
+    d->making = stmt->unmade ? stmt : NULL;
     put_bind(&d->out, stmt, &conn->encoder, n_params);
     /* A named one cannot change its columns without an error; one without a name is described. */
     const char *rest = stmt->name[0] ? end + DESCRIBE : end;

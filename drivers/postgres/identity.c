@@ -336,6 +336,8 @@ tn_status pg_outcome(tn_driver_conn *conn, tn_str id, int64_t deadline_ns, tn_ou
     testimony t = {.word = ""};
 
     tn_status status = pg_ready(conn, TN_PHASE_EXECUTE, err);
+    if (status == TN_OK)
+        status = pg_probe(conn, PG_PROBED | PG_ASKED, TN_PHASE_EXECUTE, deadline_ns, err);
     if (status != TN_OK)
         return status;
     if (!pg_identity_parse(id, &name))

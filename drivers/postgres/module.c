@@ -36,6 +36,7 @@ static const tn_conn_ops conn_ops = {
     .state = pg_state,
     .info = pg_info,
     .alive = pg_alive,
+    .prompt = pg_source_prompt,
 };
 
 static const tn_stmt_ops stmt_ops = {
@@ -43,6 +44,7 @@ static const tn_stmt_ops stmt_ops = {
     .prepare = pg_prepare,
     .describe = pg_describe,
     .close = pg_stmt_close,
+    .prepare_all = pg_prepare_all,
 };
 
 static const tn_cursor_ops cursor_ops = {

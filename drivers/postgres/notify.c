@@ -73,6 +73,11 @@ static tn_status run(tn_driver_conn *conn, const char *verb, const tn_str *chann
 static tn_status listen_to(tn_driver_conn *conn, const tn_str *channels, size_t count,
                            int64_t deadline_ns, tn_error *err)
 {
+    tn_status status = conn->pending
+                           ? TN_OK
+                           : pg_probe(conn, PG_PROBED, TN_PHASE_EXECUTE, deadline_ns, err);
+    if (status != TN_OK)
+        return status;
     if (conn->passing)
         return refuse_pooler(conn, err);
     return run(conn, "LISTEN", channels, count, deadline_ns, err);

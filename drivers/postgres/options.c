@@ -217,6 +217,7 @@ static void set_policy(tn_driver_source *source, const PQconninfoOption *options
         .elsewhere = served,
     };
 
+    source->served = served;
     source->sslmode = pg_tls_mode(&request);
     /* The environment may change; what was decided stays. */
     if (source->sslmode && source->sslmode == request.environment)
@@ -316,6 +317,17 @@ tn_status pg_source_open(const tn_host *host, const tn_source_config *config,
     }
     *ret = source;
     return TN_OK;
+}
+
+/* Several hosts share the time there is, so it is not cut short. A password may be asked for in a
+ * way that keeps libpq busy for as long as the server likes (SCRAM). */
+bool pg_source_prompt(const tn_driver_source *source)
+{
+    const char *host = source->hosts.host;
+
+    return !source->served && source->hosts.count <= 1 && !source->hosts.hostaddr &&
+           (!host || !host[0] || host[0] == '/' || host[0] == '@') && !source->password &&
+           !environment("PGPASSWORD");
 }
 
 static void free_secret(char *text)

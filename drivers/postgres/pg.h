@@ -37,10 +37,11 @@ typedef enum pg_prepare_mode { PG_PREPARE_AUTO = 0, PG_PREPARE_ON, PG_PREPARE_OF
 
 /* What the first connection found out of the server (probe.c). */
 enum {
-    PG_PROBED = 1,
+    PG_PROBED = 1,     /* the answer about the session is there */
     PG_POOLED = 2,     /* the session is not the one that was connected to: a pooler */
     PG_IDENTIFIES = 4, /* transactions have numbers that can be asked for */
-    PG_PLACES = 8      /* and places: cluster and incarnation */
+    PG_PLACES = 8,     /* and places: cluster and incarnation */
+    PG_ASKED = 16      /* the answer about these two is there */
 };
 
 struct tn_driver_source {
@@ -53,11 +54,12 @@ struct tn_driver_source {
     const char *sslmode;      /* what the policy adds; NULL: what is written counts */
     bool gssencmode_off;      /* not said in the URL */
     bool direct;              /* statements are run without libpq, see direct.h */
+    bool served;              /* its hosts are a service file's */
     bool refuse_password;     /* never in clear to a server that is not verified */
     bool choosy;              /* target_session_attrs is not any */
     bool second_pass;         /* prefer-standby: comes back to hosts that it passed over */
     uint8_t prepare;          /* pg_prepare_mode */
-    atomic_uint probed;       /* PG_PROBED and what was found; 0: nobody asked yet */
+    atomic_uint probed;       /* what its connections found, see above; 0: nobody asked yet */
     uint32_t host_timeout_ms; /* connect_timeout of the URL, for each host; 0: none */
     uint32_t connect_timeout_ms;
 };
@@ -65,6 +67,8 @@ struct tn_driver_source {
 tn_status pg_source_open(const tn_host *host, const tn_source_config *config,
                          tn_driver_source **ret, tn_error *err);
 void pg_source_close(tn_driver_source *source);
+/* Connecting looks up no name, and gives no password. */
+bool pg_source_prompt(const tn_driver_source *source);
 extern const tn_driver_option pg_options[];
 
 /* ---- connection ------------------------------------------------------------------------------ */
@@ -214,6 +218,7 @@ tn_conn_state pg_state(const tn_driver_conn *conn);
 /* Without a round trip: false when the server has ended it, as far as that has come here. */
 bool pg_alive(tn_driver_conn *conn);
 void pg_info(tn_driver_conn *conn, tn_conn_info *ret);
+/* session.c */
 /* What every session has set: search_path, formats that text answers rely on. */
 tn_status pg_session_setup(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 /* Text answers give every digit from here on. */
@@ -221,10 +226,18 @@ tn_status pg_want_digits(tn_driver_conn *conn, int64_t deadline_ns, tn_error *er
 bool pg_reported_as(const tn_driver_conn *conn, const char *name, const char *start);
 /* Is client_encoding what it was set to? What is in another one cannot be read as text. */
 tn_status pg_check_encoding(tn_driver_conn *conn, bool ran, tn_error *err);
-void pg_describe_endpoint(tn_driver_conn *conn);
+/* Into conn->server. */
+void pg_describe_server(tn_driver_conn *conn);
 
-/* probe.c: what the server is, asked by the first connection of a source. */
-tn_status pg_probe(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
+/* probe.c: what the server is. what: PG_PROBED, PG_ASKED or both. */
+/* Is that known, by this connection or another one of its source? */
+bool pg_probe_knows(tn_driver_conn *conn, uint8_t what);
+const char *pg_probe_question(const tn_driver_conn *conn, uint8_t what);
+/* Takes the answer, in binary; false: it is an error that says nothing of the server. */
+bool pg_probe_learn(tn_driver_conn *conn, const PGresult *result, uint8_t what);
+/* Where it is not known: asks, in a round trip of its own. */
+tn_status pg_probe(tn_driver_conn *conn, uint8_t what, tn_phase phase, int64_t deadline_ns,
+                   tn_error *err);
 
 /* cancel.c */
 tn_status pg_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_outcome,
@@ -264,6 +277,8 @@ struct tn_driver_stmt {
     bool stale;      /* its description no longer holds: the host has to prepare it anew */
     bool gone;       /* not on the server any more */
     bool plain;      /* not prepared there: pg_sql_defines() */
+    bool unmade;     /* not there yet: its first use makes it, see trip.c */
+    bool making;     /* a batch that is under way does so */
     bool text;       /* some column's binary form is not understood: answers come as text */
     bool digits;     /* and hold numbers that extra_float_digits may cut */
     bool intervals;  /* and hold intervals, whose text may mean two things */
@@ -271,6 +286,7 @@ struct tn_driver_stmt {
     uint8_t writes;  /* pg_writes */
     bool commits;    /* ends a transaction for good */
     bool rolls_back; /* the whole of it */
+    bool begins;     /* a transaction */
     char name[PG_NAME_SIZE];
     tn_str sql;
     tn_stmt_info info;
@@ -294,6 +310,8 @@ typedef enum pg_writes { PG_READS = 0, PG_MAY_WRITE, PG_WRITES } pg_writes;
 
 tn_status pg_prepare(tn_driver_conn *conn, tn_str sql, int64_t deadline_ns, tn_driver_stmt **ret,
                      tn_error *err);
+tn_status pg_prepare_all(tn_driver_conn *conn, const tn_str *sql, size_t n, int64_t deadline_ns,
+                         tn_driver_stmt **ret, size_t *ret_n, tn_error *err);
 void pg_describe(const tn_driver_stmt *stmt, tn_stmt_info *ret);
 void pg_stmt_close(tn_driver_stmt *stmt);
 /* For one that is gone: prepares it under its name; stale tells if its description changed. */

@@ -85,11 +85,16 @@ static tn_status begin(tn_driver_conn *conn, const tn_txn_request *request, int6
         return kit_fail(conn->host, err, TN_MISUSE, TN_PHASE_EXECUTE, NULL,
                         "isolation level %d is not known", (int)request->isolation);
     tn_status status = pg_ready(conn, TN_PHASE_EXECUTE, err);
+    /* May its number be asked for? That, and what stands there, cannot be asked within. */
+    eager = eager || !conn->direct.possible;
+    uint8_t what = !request->read_only ? PG_PROBED | PG_ASKED : eager ? PG_PROBED : 0;
+    if (status == TN_OK)
+        status = pg_probe(conn, what, TN_PHASE_EXECUTE, deadline_ns, err);
     if (status != TN_OK)
         return status;
     conn->begin = begins[request->isolation][request->read_only][request->deferrable];
     pg_identity_begin(conn, request->read_only);
-    return eager || !conn->direct.possible ? pg_begin_now(conn, deadline_ns, err) : TN_OK;
+    return eager ? pg_begin_now(conn, deadline_ns, err) : TN_OK;
 }
 
 /* ---- end ------------------------------------------------------------------------------------- */

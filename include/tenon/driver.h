@@ -219,6 +219,11 @@ typedef struct tn_conn_ops {
      * has come from the server by now says that the connection has ended. */
     bool (*alive)(tn_driver_conn *conn);
     /* minor 1 ends here */
+
+    /* Optional with default (false): open() waits by the host's wait only, so it keeps its deadline
+     * on any thread: no name is looked up, nothing else of the client library blocks. */
+    bool (*prompt)(const tn_driver_source *source);
+    /* minor 2 ends here */
 } tn_conn_ops;
 
 /* A placeholder's type; TN_TYPE_NULL: any value is taken. */
@@ -263,6 +268,13 @@ typedef struct tn_stmt_ops {
      */
     void (*close)(tn_driver_stmt *stmt);
     /* minor 0 ends here */
+
+    /* Optional with default (one prepare() after the other): several texts, each of them once, in
+     * as few round trips as can be. They are prepared in order, up to the first that fails: *ret_n
+     * (set in any case) are in ret, and what is returned is of the one behind them. */
+    tn_status (*prepare_all)(tn_driver_conn *conn, const tn_str *sql, size_t n, int64_t deadline_ns,
+                             tn_driver_stmt **ret, size_t *ret_n, tn_error *err);
+    /* minor 2 ends here */
 } tn_stmt_ops;
 
 enum {

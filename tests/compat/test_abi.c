@@ -112,7 +112,7 @@ static void layout_of_tn_conn_info(void **state)
 static void layout_of_tn_conn_ops(void **state)
 {
     (void)state;
-    SIZE(tn_conn_ops, 88);
+    SIZE(tn_conn_ops, 96);
     AT(tn_conn_ops, size, 0);
     AT(tn_conn_ops, open_source, 8);
     AT(tn_conn_ops, close_source, 16);
@@ -124,6 +124,7 @@ static void layout_of_tn_conn_ops(void **state)
     AT(tn_conn_ops, state, 64);
     AT(tn_conn_ops, info, 72);
     AT(tn_conn_ops, alive, 80);
+    AT(tn_conn_ops, prompt, 88);
 }
 
 static void layout_of_tn_param(void **state)
@@ -150,11 +151,12 @@ static void layout_of_tn_stmt_info(void **state)
 static void layout_of_tn_stmt_ops(void **state)
 {
     (void)state;
-    SIZE(tn_stmt_ops, 32);
+    SIZE(tn_stmt_ops, 40);
     AT(tn_stmt_ops, size, 0);
     AT(tn_stmt_ops, prepare, 8);
     AT(tn_stmt_ops, describe, 16);
     AT(tn_stmt_ops, close, 24);
+    AT(tn_stmt_ops, prepare_all, 32);
 }
 
 static void layout_of_tn_batch(void **state)

@@ -141,3 +141,16 @@ void pool_expect_no_sessions(PGconn *admin)
     if (!test_server_wait(admin, sessions, 0))
         fail_msg("%lld sessions are left on the server", pool_sessions(admin));
 }
+
+int pool_run_tests(test_server *server, PGconn **admin, const struct CMUnitTest *tests,
+                   size_t count)
+{
+    static const char *const settings[] = {"log_min_messages=fatal", "log_connections=off", NULL};
+
+    test_server_create(server, settings, NULL, POOL_PASSWORD);
+    *admin = test_server_connect(server, "app");
+    int failed = _cmocka_run_group_tests("pool", tests, count, NULL, NULL);
+    PQfinish(*admin);
+    test_server_remove(server);
+    return failed;
+}

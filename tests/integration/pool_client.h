@@ -50,4 +50,9 @@ void pool_expect_no_sessions(PGconn *admin);
 
 #define POOL_PASSWORD "apppw"
 
+/* main() of a program: its tests on a server of their own, which says little; *admin is the
+ * superuser's session there meanwhile. */
+int pool_run_tests(test_server *server, PGconn **admin, const struct CMUnitTest *tests,
+                   size_t count);
+
 #endif

@@ -341,7 +341,6 @@ static void a_shutdown_ends_who_waits(void **state)
 
 int main(void)
 {
-    static const char *const settings[] = {"log_min_messages=fatal", "log_connections=off", NULL};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_payloads_come_as_they_are),
         cmocka_unit_test(what_is_told_is_what_was_committed),
@@ -352,10 +351,5 @@ int main(void)
         cmocka_unit_test(a_shutdown_ends_who_waits),
     };
 
-    test_server_create(&server, settings, NULL, POOL_PASSWORD);
-    admin = test_server_connect(&server, "app");
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    PQfinish(admin);
-    test_server_remove(&server);
-    return failed;
+    return pool_run_tests(&server, &admin, tests, sizeof(tests) / sizeof(tests[0]));
 }

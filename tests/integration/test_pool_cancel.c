@@ -276,7 +276,6 @@ static void a_hundred_who_go_on_cancelling(void **state)
 
 int main(void)
 {
-    static const char *const settings[] = {"log_min_messages=fatal", "log_connections=off", NULL};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(neighbours_are_never_hit),
         cmocka_unit_test(deadlines_hit_no_neighbour),
@@ -284,10 +283,5 @@ int main(void)
         cmocka_unit_test(a_hundred_who_go_on_cancelling),
     };
 
-    test_server_create(&server, settings, NULL, POOL_PASSWORD);
-    admin = test_server_connect(&server, "app");
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    PQfinish(admin);
-    test_server_remove(&server);
-    return failed;
+    return pool_run_tests(&server, &admin, tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -239,7 +239,6 @@ static void one_who_waits_for_himself_is_told(void **state)
 
 int main(void)
 {
-    static const char *const settings[] = {"log_min_messages=fatal", "log_connections=off", NULL};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(served_in_the_order_of_tickets),
         cmocka_unit_test(none_starves),
@@ -247,10 +246,5 @@ int main(void)
         cmocka_unit_test(one_who_waits_for_himself_is_told),
     };
 
-    test_server_create(&server, settings, NULL, POOL_PASSWORD);
-    admin = test_server_connect(&server, "app");
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    PQfinish(admin);
-    test_server_remove(&server);
-    return failed;
+    return pool_run_tests(&server, &admin, tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -222,6 +222,9 @@ static tn_status open_conn(tn_driver_source *source, tn_host_conn *host_conn, in
 
     if (!host_conn)
         mock__violation(source->m, "open: no host connection");
+    pthread_mutex_lock(&source->m->lock);
+    source->m->opener = pthread_self();
+    pthread_mutex_unlock(&source->m->lock);
     if (mock__called(source->m, source->url, MOCK_OPEN, -1, &fault)) {
         tn_status status = act(source, host_conn, NULL, &fault, deadline_ns, err);
         if (status != TN_OK)
@@ -303,6 +306,29 @@ static bool alive(tn_driver_conn *conn)
     return call(conn, MOCK_ALIVE, -1, TN_NO_DEADLINE, NULL) == TN_OK;
 }
 
+static bool prompt(const tn_driver_source *source)
+{
+    pthread_mutex_lock(&source->m->lock);
+    bool is = source->m->prompt;
+    pthread_mutex_unlock(&source->m->lock);
+    return is;
+}
+
+void mock_prompt(mock *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->prompt = true;
+    pthread_mutex_unlock(&m->lock);
+}
+
+bool mock_opened_here(mock *m)
+{
+    pthread_mutex_lock(&m->lock);
+    bool here = pthread_equal(m->opener, pthread_self());
+    pthread_mutex_unlock(&m->lock);
+    return here;
+}
+
 const tn_conn_ops mock__conn_ops = {
     .size = sizeof(tn_conn_ops),
     .open_source = open_source,
@@ -328,6 +354,7 @@ const tn_conn_ops mock__remote_conn_ops = {
     .state = state_of,
     .info = info,
     .alive = alive,
+    .prompt = prompt,
 };
 
 /* ---- statements ------------------------------------------------------------------------------ */

@@ -114,6 +114,11 @@ const char *mock_trace(mock *m);
 /* Forgets counts and trace only. */
 void mock_clear(mock *m);
 
+/* From now on, until mock_reset(), opening blocks nowhere. Remote drivers only. */
+void mock_prompt(mock *m);
+/* Was the last one opened by this thread? */
+bool mock_opened_here(mock *m);
+
 /* Connections that are open now, and the most that were open at once. Any thread. */
 unsigned mock_open_connections(mock *m);
 unsigned mock_peak_connections(mock *m);

@@ -38,6 +38,8 @@ struct mock {
     const char *txn_id;
     const tn_outcome *outcomes;
     size_t n_outcomes;
+    bool prompt;
+    pthread_t opener; /* the thread of the last open() */
 };
 
 /* The operations, for the module. */

@@ -119,6 +119,7 @@ void mock_reset(mock *m)
     m->info = info;
     m->txn_id = "";
     m->n_outcomes = 0;
+    m->prompt = false;
     while (read(m->wake[0], &byte, 1) == 1)
         ;
     pthread_mutex_unlock(&m->lock);

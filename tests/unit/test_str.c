@@ -162,6 +162,19 @@ static void test_wipe(void **state)
     tn__wipe(NULL, 10);
 }
 
+static void test_among(void **state)
+{
+    (void)state;
+    assert_true(tn__str_among("off|on|auto", '|', S("off")));
+    assert_true(tn__str_among("off|on|auto", '|', S("on")));
+    assert_true(tn__str_among("off|on|auto", '|', S("auto")));
+    assert_false(tn__str_among("off|on|auto", '|', S("au")));
+    assert_false(tn__str_among("off|on|auto", '|', S("off|on")));
+    assert_false(tn__str_among("off|on|auto", '|', S("")));
+    assert_true(tn__str_among("a b", ' ', S("b")));
+    assert_false(tn__str_among(NULL, '|', S("a")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +182,7 @@ int main(void)
         cmocka_unit_test(test_split),        cmocka_unit_test(test_hash_is_stable),
         cmocka_unit_test(test_hash_spreads), cmocka_unit_test(test_hex),
         cmocka_unit_test(test_copy_text),    cmocka_unit_test(test_wipe),
+        cmocka_unit_test(test_among),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,7 +156,8 @@ static void a_prepare_that_was_given_up_is_not_in_the_way(void **state)
     session_open(&s, NULL, NULL);
     give_up_prepare(&s, &other, "select 21");
     assert_int_equal(PG->txn->begin(s.conn, &request, soon(), &s.err), TN_OK);
-    assert_string_equal(ask(&s, count), "1");
+    /* The transaction has not begun there yet: what is prepared first takes it along. */
+    assert_string_equal(ask(&s, count), "0");
     must(&s, "select 21");
     must(&s, "select 21");
     must(&s, "commit");

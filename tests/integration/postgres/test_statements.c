@@ -309,6 +309,7 @@ static void a_name_that_exists_means_the_same_statement(void **state)
     (void)state;
     session_open(&a, NULL, NULL);
     session_open(&b, NULL, NULL);
+    must(&a, "select 1");
     tn_driver_stmt *stmt = prepare(&a, "select 4711 as answer");
     snprintf(sql, sizeof(sql), "prepare %s as select 4711 as answer",
              ask(&a, "select name from pg_prepared_statements where statement ="
@@ -318,6 +319,122 @@ static void a_name_that_exists_means_the_same_statement(void **state)
     PG->stmt->close(stmt);
     session_close(&a);
     session_close(&b);
+}
+
+/* Whether names hold is asked with the first that is prepared, so that one is made by its use. */
+static void the_first_statement_is_made_by_its_first_use(void **state)
+{
+    static const char count[] = "select count(*) from pg_prepared_statements"
+                                " where statement = 'select 12 as first'";
+    session s;
+
+    (void)state;
+    for (int direct = 0; direct < 2; direct++) {
+        session_open(&s, NULL, NULL);
+        /* What changes the session is run by libpq. */
+        tn_driver_stmt *stmt = prepare(&s, direct ? "select 12 as first" : "set work_mem = '1MB'");
+        assert_int_equal(run_stmt(&s, stmt, NULL, 0, 0, NULL), TN_OK);
+        assert_string_equal(ask(&s, count), direct ? "1" : "0");
+        assert_int_equal(run_stmt(&s, stmt, NULL, 0, 0, NULL), TN_OK);
+        PG->stmt->close(stmt);
+        session_close(&s);
+    }
+    session_open(&s, NULL, NULL);
+    tn_driver_stmt *unused = prepare(&s, "select 12 as first");
+    must(&s, "select 1");
+    assert_string_equal(ask(&s, count), "0");
+    PG->stmt->close(unused);
+    session_close(&s);
+    /* It is there though its first use failed. */
+    session_open(&s, NULL, NULL);
+    tn_driver_stmt *fails = prepare(&s, "select 1 / 0");
+    for (int i = 0; i < 2; i++) {
+        assert_int_not_equal(run_stmt(&s, fails, NULL, 0, 0, NULL), TN_OK);
+        assert_string_equal(s.err.sqlstate, "22012");
+        assert_state(&s, TN_CONN_IDLE);
+    }
+    PG->stmt->close(fails);
+    session_close(&s);
+}
+
+enum { MANY = 100 };
+
+static void write_many(char texts[MANY][32], tn_str *ret)
+{
+    for (int i = 0; i < MANY; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "select %d", i);
+        ret[i] = tn_str_from(texts[i]);
+    }
+}
+
+static void close_many(tn_driver_stmt **stmts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        PG->stmt->close(stmts[i]);
+}
+
+static void many_are_prepared_in_few_round_trips(void **state)
+{
+    char texts[MANY][32];
+    tn_str sql[MANY];
+    tn_driver_stmt *stmts[MANY];
+    size_t made;
+    int least = MANY;
+    session s;
+
+    (void)state;
+    write_many(texts, sql);
+    /* An answer may come in pieces, each of which is waited for. */
+    for (int attempt = 0; attempt < 20 && least > 2; attempt++) {
+        session_open(&s, NULL, NULL);
+        if (attempt % 2)
+            must(&s, "select 'warm'");
+        int before = s.host.waits;
+        assert_int_equal(PG->stmt->prepare_all(s.conn, sql, MANY, soon(), stmts, &made, &s.err),
+                         TN_OK);
+        assert_int_equal(made, MANY);
+        least = s.host.waits - before < least ? s.host.waits - before : least;
+        for (int i = 0; i < MANY; i += 33) {
+            assert_int_equal(run_stmt(&s, stmts[i], NULL, 0, 0, NULL), TN_OK);
+            assert_string_equal(ask(&s, texts[i]), texts[i] + strlen("select "));
+        }
+        close_many(stmts, MANY);
+        session_close(&s);
+    }
+    assert_int_equal(least, 2); /* at most 64 in one */
+}
+
+static void one_of_many_that_fails_is_told_of(void **state)
+{
+    enum { BAD = 7 };
+    tn_txn_request request = {.size = sizeof(request)};
+    char texts[MANY][32];
+    tn_str sql[MANY];
+    tn_driver_stmt *stmts[MANY];
+    size_t made;
+    session s;
+
+    (void)state;
+    write_many(texts, sql);
+    sql[BAD] = tn_str_from("select * from not_there");
+    session_open(&s, NULL, NULL);
+    /* outside of a transaction, in one that has not begun on the server, in one that has */
+    for (int place = 0; place < 3; place++) {
+        if (place)
+            assert_int_equal(PG->txn->begin(s.conn, &request, soon(), &s.err), TN_OK);
+        if (place == 2)
+            must(&s, "select 'begun'");
+        assert_int_not_equal(PG->stmt->prepare_all(s.conn, sql, MANY, soon(), stmts, &made, &s.err),
+                             TN_OK);
+        assert_int_equal(made, BAD);
+        assert_string_equal(s.err.sqlstate, "42P01");
+        close_many(stmts, made);
+        assert_state(&s, place ? TN_CONN_FAILED : TN_CONN_IDLE);
+        if (place)
+            assert_int_equal(PG->txn->rollback(s.conn, soon(), &s.err), TN_OK);
+        must(&s, "select 8");
+    }
+    session_close(&s);
 }
 
 static void a_changed_result_is_prepared_anew(void **state)
@@ -454,6 +571,9 @@ int main(void)
         cmocka_unit_test(a_long_transaction_keeps_few),
         cmocka_unit_test(names_that_are_not_known_end_no_transaction),
         cmocka_unit_test(a_name_that_exists_means_the_same_statement),
+        cmocka_unit_test(the_first_statement_is_made_by_its_first_use),
+        cmocka_unit_test(many_are_prepared_in_few_round_trips),
+        cmocka_unit_test(one_of_many_that_fails_is_told_of),
         cmocka_unit_test(a_changed_result_is_prepared_anew),
         cmocka_unit_test(forgotten_statements_come_back_by_themselves),
         cmocka_unit_test(without_names_it_works_too),

@@ -64,6 +64,83 @@ static tn__pool *pool(void)
     return tn__pool_of(client);
 }
 
+/* ---- the first ------------------------------------------------------------------------------- */
+
+/* Without forgetting what was called. */
+static void open_counted(const char *settings)
+{
+    tn_error err = TN_ERROR_INIT;
+
+    client = mock_try_open("mockr://host/db", settings, &err);
+    if (!client)
+        fail_msg("%s", err.message);
+}
+
+static void the_first_is_made_here_where_nothing_blocks(void **state)
+{
+    (void)state;
+    open_counted("max_connections=2");
+    assert_false(mock_opened_here(m));
+    mock_close(m, client);
+    mock_reset(m);
+    mock_prompt(m);
+    open_counted("max_connections=2");
+    assert_true(mock_opened_here(m));
+    assert_int_equal(mock_count(m, MOCK_OPEN), 1);
+    tn_db *first = kit_acquire(client), *second = kit_acquire(client);
+    assert_false(mock_opened_here(m)); /* those behind it as ever */
+    tn_release(first);
+    tn_release(second);
+}
+
+/* What takes long is not waited for alone: threads take it over. */
+static void a_first_that_takes_long_is_tried_again(void **state)
+{
+    (void)state;
+    mock_prompt(m);
+    mock_fail(m, (mock_fault){.op = MOCK_OPEN, .wait = true});
+    open_counted("max_connections=2");
+    assert_int_equal(mock_count(m, MOCK_OPEN), 2);
+    assert_false(mock_opened_here(m));
+    kit_exec(client);
+}
+
+static void a_first_that_is_refused_is_tried_again_later(void **state)
+{
+    tn_error err = TN_ERROR_INIT;
+    mock_fault once = refused;
+
+    (void)state;
+    mock_prompt(m);
+    once.times = 1;
+    mock_fail(m, once);
+    open_counted("max_connections=2 connect_retries=1");
+    assert_int_equal(mock_count(m, MOCK_OPEN), 2);
+    assert_true(mock_opened_here(m));
+    mock_close(m, client);
+    mock_reset(m);
+    mock_prompt(m);
+    mock_fail(m, refused);
+    client = mock_try_open("mockr://host/db", "connect_retries=0", &err);
+    assert_null(client);
+    assert_status(err.status, TN_UNAVAILABLE);
+    assert_string_equal(err.sqlstate, "08001");
+    assert_int_equal(mock_count(m, MOCK_OPEN), 1);
+}
+
+/* It may have ended while it was made. */
+static void a_new_one_is_looked_at_before_its_first_use(void **state)
+{
+    (void)state;
+    mock_prompt(m);
+    open_counted("max_connections=2");
+    mock_fail(m, (mock_fault){.op = MOCK_ALIVE, .status = TN_LOST});
+    kit_exec(client);
+    assert_int_equal(mock_count(m, MOCK_ALIVE), 2); /* that one, and the one in its place */
+    assert_int_equal(mock_count(m, MOCK_OPEN), 2);
+    assert_int_equal(kit_destroyed(client, TN__WHY_PING), 1);
+}
+
 /* ---- connecting ------------------------------------------------------------------------------ */
 
 static void at_most_four_connect_at_once(void **state)
@@ -458,6 +535,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(the_first_is_made_here_where_nothing_blocks),
+        TEST(a_first_that_takes_long_is_tried_again),
+        TEST(a_first_that_is_refused_is_tried_again_later),
+        TEST(a_new_one_is_looked_at_before_its_first_use),
         TEST(at_most_four_connect_at_once),
         TEST(one_that_takes_long_is_not_counted_on),
         TEST(what_comes_late_goes_to_the_pool),
