@@ -128,6 +128,17 @@ says "has a place" 'wrong.ndjson: line 2, column 16'
 printf '{"id":1,"name":"a"}\n{"id":2,"nam":"b"}\n' >wrong.ndjson
 exits "an unknown member" 1 "$TENON" sql import copies wrong.ndjson
 says "has a place, too" 'wrong.ndjson: line 2'
+printf '%s\n' '{"id":1,"name":"a"}' '{"name":"\u00e9\ud83d\ude00","id":2}' \
+    '{"id":3,"name":"\u00e9 \ud83d"}' >wrong.ndjson
+exits "half of a surrogate pair" 1 "$TENON" sql import copies wrong.ndjson
+says "is told" 'row 3, column "name": half of a surrogate pair'
+says "with its place" 'wrong.ndjson: line 3, column 24'
+printf '%s\n' '{"id":1,"name":"a","tags":["\u00e9","\udc00"]}' >wrong.ndjson
+exits "half of one in an array" 1 "$TENON" sql import copies wrong.ndjson
+says "has a place" 'wrong.ndjson: line 1, column 38'
+printf '%s\n' '{"id":1,"\udc00":"a"}' >wrong.ndjson
+exits "half of one in a name" 1 "$TENON" sql import copies wrong.ndjson
+says "has a place, too" 'wrong.ndjson: line 1, column 10'
 printf '{"id":1,"name":"a","tags":[[1]]}\n' >wrong.ndjson
 exits "an array of arrays" 1 "$TENON" sql import copies wrong.ndjson
 holds "nothing of all that is written" copies 0

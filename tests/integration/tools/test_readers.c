@@ -167,7 +167,10 @@ static const char *read_json(const char *text)
         n += (size_t)snprintf(all + n, sizeof(all) - n, "%d:", (int)r.line);
         for (size_t i = 0; i < r.count; i++) {
             const json_member *m = &r.members[i];
-            tn_str value = m->kind == JSON_TEXT ? json_lines_text(m) : m->text;
+            tn_str value = m->kind == JSON_TEXT && !m->half ? json_lines_text(m) : m->text;
+            if (m->half)
+                n += (size_t)snprintf(all + n, sizeof(all) - n, "!%zu ", m->half);
+            assert_true(r.halves || !m->half);
             n += (size_t)snprintf(all + n, sizeof(all) - n, "%.*s=%c<%.*s>", (int)m->key.len,
                                   m->key.ptr, kinds[m->kind], (int)value.len, value.ptr);
         }
@@ -192,8 +195,8 @@ static void objects_a_line(void **state)
                         "1:a=t<x\ny>b\"c=p<true>\n");
     assert_string_equal(read_json("{\"a\":{\"b\":[1,\"}\"]},\"c\":[[]]}"),
                         "1:a=o<{\"b\":[1,\"}\"]}>c=a<[[]]>\n");
-    assert_string_equal(read_json("{\"a\":\"\\u00e9\\ud83d\\ude00\\ud83d\\/\"}"),
-                        "1:a=t<\xc3\xa9\xf0\x9f\x98\x80\xef\xbf\xbd/>\n");
+    assert_string_equal(read_json("{\"a\":\"\\u00e9\\ud83d\\ude00\\/\"}"),
+                        "1:a=t<\xc3\xa9\xf0\x9f\x98\x80/>\n");
     assert_string_equal(read_json("\xef\xbb\xbf{\"a\":-1.5e3}"), "1:a=p<-1.5e3>\n");
 }
 
@@ -211,6 +214,26 @@ static void lines_that_are_no_objects(void **state)
     assert_string_equal(read_json("{\"a\":\"x}"), "1.5 this is not a JSON value");
     assert_string_equal(read_json("{\"a\":\"\\q\"}"), "1.5 this is not a JSON value");
     assert_string_equal(read_json("{\"a\":[1}"), "1.5 this is not a JSON value");
+}
+
+/* An escape of one half alone, the wrong one first, two of one kind; not what only looks like it.
+ */
+static void halves_of_pairs(void **state)
+{
+    (void)state;
+    assert_string_equal(read_json("{\"a\":\"\\ud83d\"}"), "1:!6 a=t<\"\\ud83d\">\n");
+    assert_string_equal(read_json("{\"a\":\"x\\uDE00y\"}"), "1:!7 a=t<\"x\\uDE00y\">\n");
+    assert_string_equal(read_json("{\"a\":\"\\ude00\\ud83d\"}"), "1:!6 a=t<\"\\ude00\\ud83d\">\n");
+    assert_string_equal(read_json("{\"a\":\"\\ud83d\\ud83d\\ude00\"}"),
+                        "1:!6 a=t<\"\\ud83d\\ud83d\\ude00\">\n");
+    assert_string_equal(read_json("{\"a\":\"\\ud83d\\n\"}"), "1:!6 a=t<\"\\ud83d\\n\">\n");
+    assert_string_equal(read_json("{\"a\":[1,\"\\ud83d\"],\"b\":\"\\n\"}"),
+                        "1:!9 a=a<[1,\"\\ud83d\"]>b=t<\n>\n");
+    assert_string_equal(read_json("{\"a\":\"\\\\ud83d\"}\n{}"), "1:a=t<\\ud83d>\n2:\n");
+    assert_string_equal(read_json("{\"a\":\"\\ud83d\\ude00\\ud83d\\ude00\"}"),
+                        "1:a=t<\xf0\x9f\x98\x80\xf0\x9f\x98\x80>\n");
+    assert_string_equal(read_json("{\"\\ud83d\":1}"),
+                        "1.2 half of a surrogate pair is no character");
 }
 
 static void array(const char *json, const char *expected)
@@ -291,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_record_larger_than_the_buffer),
         cmocka_unit_test(objects_a_line),
         cmocka_unit_test(lines_that_are_no_objects),
+        cmocka_unit_test(halves_of_pairs),
         cmocka_unit_test(arrays),
         cmocka_unit_test(lists_of_names),
         cmocka_unit_test(a_line_of_progress),
