@@ -307,6 +307,8 @@ source_status json_lines_next(json_lines *r)
     source *in = r->in;
     size_t length, end;
 
+    if (r->line == 0 && !source_skip_mark(in))
+        return SOURCE_FAILED;
     for (;;) {
         source_status status = find_line(r, &length, &end);
         if (status != SOURCE_OK)
@@ -314,10 +316,6 @@ source_status json_lines_next(json_lines *r)
         r->record = in->buf + in->from;
         r->length = length;
         r->line++;
-        if (r->line == 1 && length >= 3 && memcmp(r->record, "\xef\xbb\xbf", 3) == 0) {
-            r->record += 3;
-            r->length -= 3;
-        }
         in->from += end;
         if (skip_blanks(r->record, 0, r->length) < r->length)
             return split(r);

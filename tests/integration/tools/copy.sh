@@ -146,6 +146,38 @@ printf 'id,name\n1,a\n' >good.csv
 run "$TENON" sql import copies good.csv --json
 json "success as JSON" 'd["ok"] and d["written"] == 1 and d["read"] == 1 and d["table"] == "copies"'
 
+# ---- what is no CSV at all
+# other <title> <file> <what> <hint>
+other() {
+    exits "$1" 1 "$TENON" sql import copies "$2"
+    says "$1: what it is" "$2 is $3"
+    says "$1: what mends it" "hint: $4"
+}
+printf 'id,name\n77,a\n' | gzip >rows.csv.gz
+other "gzip" rows.csv.gz 'compressed by gzip' 'zcat rows.csv.gz \| tenon sql import copies -$'
+run sh -c 'zcat rows.csv.gz | "$1" sql import copies -' sh "$TENON"
+prints "gzip: and it does" '1 rows'
+printf '{"id":78}' | gzip >rows.ndjson.gz
+other "gzip of NDJSON" rows.ndjson.gz 'compressed by gzip' 'zcat rows.ndjson.gz \| tenon sql import copies - --format ndjson$'
+run sh -c '"$1" sql import copies <rows.csv.gz' sh "$TENON"
+says "gzip from standard input" 'standard input is compressed by gzip'
+says "gzip from standard input: what mends it" 'hint: \.\.\. \| zcat \| tenon sql import copies -$'
+printf '\xff\xfei\0d\0,\0n\0a\0m\0e\0\n\0007\0009\0,\0b\0\n\0' >wide.csv
+other "UTF-16" wide.csv 'text in UTF-16' 'iconv -f UTF-16 -t UTF-8 wide.csv \| tenon sql import copies -$'
+run sh -c 'iconv -f UTF-16 -t UTF-8 wide.csv | "$1" sql import copies -' sh "$TENON"
+prints "UTF-16: and it does" '1 rows'
+printf 'PK\003\004rest' >rows.xlsx
+other "a spreadsheet" rows.xlsx 'a zip archive or a spreadsheet' 'take the file out of the archive, or save the spreadsheet as CSV'
+printf '[\n  {"id": 1}\n]\n' >rows.json
+other "an array of JSON" rows.json 'an array of JSON, not an object a line' "jq -c '.\\[\\]' rows.json \\| tenon sql import copies - --format ndjson\$"
+printf '{"id": 1}\n' >rows.json
+other "JSON without a format" rows.json 'JSON, not CSV' 'with an object a line it is read by --format ndjson'
+printf 'id,,name\n1,2,3\n' >rows.csv
+exits "a column without a name" 1 "$TENON" sql import copies rows.csv
+says "is told" 'a column has no name'
+says "with its place" 'rows.csv: line 1, column 4'
+q -q 'delete from copies where id > 70'
+
 # ---- usage
 exits "no table" 2 "$TENON" sql import
 exits "no such file" 2 "$TENON" sql import copies nowhere.csv

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "csv_reader.h"
+#include "file_kind.h"
 #include "json_lines.h"
 #include "names.h"
 #include "progress.h"
@@ -263,6 +264,52 @@ static void arrays(void **state)
     array("[1,{}]", NULL);
 }
 
+/* ---- kinds ----------------------------------------------------------------------------------- */
+
+static const char *kind(const char *bytes, size_t len)
+{
+    const file_kind *k = file_kind_find(bytes, len);
+
+    return !k ? "text" : k->reader ? k->reader : k->what;
+}
+#define KIND(bytes) kind(bytes, sizeof(bytes) - 1)
+
+static void kinds_of_files(void **state)
+{
+    (void)state;
+    assert_string_equal(KIND(""), "text");
+    assert_string_equal(KIND("a"), "text");
+    assert_string_equal(KIND("id,name\n1,a\n"), "text");
+    assert_string_equal(KIND("\xef\xbb\xbfid"), "text");
+    assert_string_equal(KIND("PK,BZh,PGDUMP\n"), "text");
+    assert_string_equal(KIND("BZh9,name,and more\n"), "text");
+    assert_string_equal(KIND("\x1f\x8b\x08"), "zcat");
+    assert_string_equal(KIND("\x28\xb5\x2f\xfd\x24"), "zstdcat");
+    assert_string_equal(KIND("\xfd\x37\x7a\x58\x5a\0"), "xzcat");
+    assert_string_equal(KIND("BZh91AY&SY\0"), "bzcat");
+    assert_string_equal(KIND("BZh11AY&SY\0"), "bzcat");
+    assert_string_equal(KIND("\x04\x22\x4d\x18"), "lz4cat");
+    assert_string_equal(KIND("PK\x03\x04\x14"), "a zip archive or a spreadsheet");
+    assert_string_equal(KIND("SQLite format 3\0"), "a database of SQLite");
+    assert_string_equal(KIND("\xff\xfei\0d\0"), "iconv -f UTF-16 -t UTF-8");
+    assert_string_equal(KIND("\xfe\xff\0i\0d"), "iconv -f UTF-16 -t UTF-8");
+    assert_string_equal(KIND("\xff\xfe\0\0i\0\0\0"), "iconv -f UTF-32 -t UTF-8");
+    assert_string_equal(KIND("i\0d\0"), "iconv -f UTF-16LE -t UTF-8");
+    assert_string_equal(KIND("\0i\0d"), "iconv -f UTF-16BE -t UTF-8");
+}
+
+static void json_by_its_beginning(void **state)
+{
+    (void)state;
+    assert_true(file_kind_is_object(" {\n\"a", 6));
+    assert_false(file_kind_is_object("{a,b\n", 5));
+    assert_false(file_kind_is_object("{", 1));
+    assert_false(file_kind_is_object("[{\"a\"", 5));
+    assert_true(file_kind_is_array("[\n  { \"a", 9));
+    assert_false(file_kind_is_array("[{", 2));
+    assert_false(file_kind_is_array("[a,{b\n", 6));
+}
+
 /* ---- names, progress ------------------------------------------------------------------------- */
 
 static void lists_of_names(void **state)
@@ -316,6 +363,8 @@ int main(void)
         cmocka_unit_test(lines_that_are_no_objects),
         cmocka_unit_test(halves_of_pairs),
         cmocka_unit_test(arrays),
+        cmocka_unit_test(kinds_of_files),
+        cmocka_unit_test(json_by_its_beginning),
         cmocka_unit_test(lists_of_names),
         cmocka_unit_test(a_line_of_progress),
     };
