@@ -67,6 +67,7 @@ static int find_format(outlet *x)
     x->writer.quiet = x->t->quiet;
     x->writer.bare = tool_value(x->t, TOOL_OPT_NO_HEADER) != NULL;
     x->writer.quote_empty = true;
+    x->writer.leave_out = true;
     return status;
 }
 

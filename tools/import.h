@@ -55,6 +55,9 @@ int import_check_kind(import *m);
  * row, was read for that. */
 int import_find_names(import *m, tn_db *session, bool *ret_first_is_read);
 
+/* import_documents.c: to the names of the first object, the json columns that it lacks. */
+int import_add_documents(import *m, tn_db *session);
+
 /* import_rows.c: all rows into the bulk, until the end or the first error. */
 int import_put_rows(import *m, tn_bulk *bulk, bool first_is_read);
 

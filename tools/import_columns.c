@@ -123,6 +123,9 @@ int import_find_names(import *m, tn_db *session, bool *ret_first_is_read)
         if (status == SOURCE_END)
             return TOOL_EXIT_FINE;
         int result = status == SOURCE_OK ? names_of_object(m) : import_not_a_record(m, status);
+        /* An update must leave alone what no object names. */
+        if (result == TOOL_EXIT_FINE && m->options.conflict != TN_CONFLICT_UPDATE)
+            result = import_add_documents(m, session);
         if (result != TOOL_EXIT_FINE)
             return result;
         *ret_first_is_read = true;

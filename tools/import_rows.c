@@ -45,7 +45,9 @@ static int json_value_to(import *m, size_t column, const json_member *member)
 {
     size_t len = 0;
 
-    if (member->kind == JSON_NULL) {
+    /* In a json column null is a document, too, unless --null says otherwise. */
+    if (member->kind == JSON_NULL &&
+        (m->types[column] != TN_TYPE_JSON || (m->null_text && strcmp(m->null_text, "null") == 0))) {
         m->args[column] = tn_arg_text(NULL);
         return TOOL_EXIT_FINE;
     }

@@ -61,6 +61,44 @@ prints "escapes are read" '{"id":1,"name":"é😀\"\\ \n"}
 {"id":2,"name":"x"}'
 q -q 'delete from copies'
 
+# ---- NULL of a json column, and null, which is a document
+for table in documents others; do
+    q -q "create table $table (id integer primary key, doc json, more jsonb, kept jsonb default '{\"a\": 1}')"
+done
+q -q "insert into documents values (1, null, '[null]', null), (2, 'null', null, 'null'),
+ (3, '\"null\"', 'null', '7'), (4, null, null, null)"
+documents='select id, doc is null as a, doc, more is null as b, more, kept is null as c, kept from'
+exits "documents out" 0 "$TENON" sql export documents documents.ndjson --columns id,doc,more --order id
+same_lines() { if [ "$(cat "$2")" = "$3" ]; then pass "$1"; else flunk "$1" "$(cat "$2")"; fi; }
+same_lines "NULL is left out, null is not" documents.ndjson '{"id":1,"more":[null]}
+{"id":2,"doc":null}
+{"id":3,"doc":"null","more":null}
+{"id":4}'
+exits "documents in" 0 "$TENON" sql import others documents.ndjson
+"$TENON" sql -o csv "$documents documents order by id" | cut -d, -f1-5 >first.txt
+"$TENON" sql -o csv "$documents others order by id" | cut -d, -f1-5 >second.txt
+if cmp -s first.txt second.txt; then pass "they make the round"; else flunk "they make the round" "$(diff first.txt second.txt)"; fi
+q -o csv "select count(*) from others where kept is null"
+prints "the default of a column that no object has" 'count
+0'
+q -q 'delete from others'
+"$TENON" sql export documents documents.ndjson -q
+exits "with a default, by name" 0 "$TENON" sql import others documents.ndjson --columns id,doc,more,kept
+"$TENON" sql -o csv "$documents documents order by id" >first.txt
+"$TENON" sql -o csv "$documents others order by id" >second.txt
+if cmp -s first.txt second.txt; then pass "makes the round, too"; else flunk "makes the round, too" "$(diff first.txt second.txt)"; fi
+"$TENON" sql export documents documents.csv -q
+q -q 'delete from others'
+exits "as CSV" 0 "$TENON" sql import others documents.csv
+"$TENON" sql -o csv "$documents others order by id" >second.txt
+if cmp -s first.txt second.txt; then pass "makes it as well"; else flunk "makes it as well" "$(diff first.txt second.txt)"; fi
+printf '{"id":1,"doc":null}\n' >documents.ndjson
+exits "null for NULL" 0 "$TENON" sql import others documents.ndjson --null null --on-conflict update --key id
+q -o csv 'select doc is null as a, more as b from others where id = 1'
+json_null=$(tail -n +2 "$out")
+case $json_null in t,'[null]' | 1,'[null]') pass "and an update leaves alone what the file has not" ;;
+*) flunk "and an update leaves alone what the file has not" "$json_null" ;; esac
+
 # ---- standard input, headers, columns, separators, NULL
 run sh -c 'printf "1;x\n2;NA\n3;\"NA\"\n" | "$1" sql import copies --no-header --columns id,name --separator ";" --null "-"' sh "$TENON"
 prints "standard input" "3 rows"

@@ -314,7 +314,7 @@ static void json_by_its_beginning(void **state)
 
 static void lists_of_names(void **state)
 {
-    static const char *const bad[] = {"", ",", "a,", "a b", "\"a", "a,,b", "\"\""};
+    static const char *const bad[] = {"", ",", "a,", "a b", "\"a", "a,,b", "\"\"", "a.b"};
     names n = {0};
     char *quoted;
 
@@ -329,6 +329,13 @@ static void lists_of_names(void **state)
     quoted = names_quoted(&n);
     assert_string_equal(quoted, "\"a\",\"B \"\"c\",\"d\"");
     free(quoted);
+    names_free(&n);
+    assert_true(names_read_dotted(&n, "App.\"a.B\" "));
+    assert_int_equal(n.count, 2);
+    assert_string_equal(n.items[0], "app");
+    assert_string_equal(n.items[1], "a.B");
+    names_free(&n);
+    assert_false(names_read_dotted(&n, "a,b"));
     names_free(&n);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_false(names_read(&n, bad[i]));
