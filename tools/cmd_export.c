@@ -56,6 +56,27 @@ static int find_rows(outlet *x)
     return TOOL_EXIT_FINE;
 }
 
+/* A name that says what the file will not be. */
+static int check_name(const outlet *x)
+{
+    static const char *const ends[] = {".gz", ".zst", ".xz", ".bz2", ".lz4", ".zip"};
+
+    if (tool_value(x->t, TOOL_OPT_FORMAT))
+        return TOOL_EXIT_FINE;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        if (copy_format_ends(x->path, ends[i]))
+            return tool_usage(x->t,
+                              "%s: nothing is compressed here; write to standard output, "
+                              "through a program that does: | gzip > FILE",
+                              x->path);
+    if (copy_format_ends(x->path, ".json"))
+        return tool_usage(x->t,
+                          "%s: say --format ndjson for an object a line, or use tenon sql "
+                          "-o json for an array",
+                          x->path);
+    return TOOL_EXIT_FINE;
+}
+
 static int find_format(outlet *x)
 {
     const char *null_text = tool_value(x->t, TOOL_OPT_NULL);
@@ -179,7 +200,7 @@ static int tell(outlet *x, double seconds)
         return report_finish(&o, TOOL_EXIT_FINE);
     }
     if (!x->t->quiet && !x->piped)
-        printf("%lld rows\n", (long long)x->writer.rows);
+        printf("%lld row%s\n", (long long)x->writer.rows, x->writer.rows == 1 ? "" : "s");
     return TOOL_EXIT_FINE;
 }
 
@@ -226,6 +247,8 @@ static int run(tool *t)
     x = (outlet){.t = t, .path = t->n_words > 1 ? t->words[1] : "-", .file.fd = -1};
     int result = find_rows(&x);
     if (result == TOOL_EXIT_FINE)
+        result = check_name(&x);
+    if (result == TOOL_EXIT_FINE)
         result = find_format(&x);
     if (result == TOOL_EXIT_FINE)
         result = open_file(&x);
@@ -262,11 +285,12 @@ const tool_command tool_command_sql_export = {
     .usage = "TABLE|QUERY [FILE]",
     .text =
         "One word is a table, perhaps with its schema, everything else a query. Without FILE,\n"
-        "or with -, the rows go to standard output. A file gets its name when all rows are\n"
-        "in it, and the mode of an older one; links are followed; a device or FIFO is\n"
-        "written into. What is written \"tenon sql import\" reads: CSV with a line of names, NULL "
-        "as\n"
-        "nothing and an empty text as \"\"; NDJSON with an object a line. Memory stays bounded.",
+        "or with -, the rows go to standard output. What is written \"tenon sql import\" reads:\n"
+        "CSV with a line of names, NULL as nothing and an empty text as \"\"; NDJSON with an\n"
+        "object a line, NULL as null. Of a json column null is a document, and a NULL is left\n"
+        "out of its object. Memory stays bounded.\n"
+        "A file gets its name when all rows are in it, and the mode of an older one; links are\n"
+        "followed; a device or a FIFO is written into.",
     .options = options,
     .examples = {"tenon sql export app.users users.csv --columns id,email --order id",
                  "tenon sql export 'select id, email from users order by id' ids.ndjson",

@@ -130,5 +130,10 @@ int import_find_names(import *m, tn_db *session, bool *ret_first_is_read)
             return result;
         *ret_first_is_read = true;
     }
-    return m->columns.count ? read_types(m, session) : TOOL_EXIT_FINE;
+    if (m->columns.count)
+        return read_types(m, session);
+    tn_error_set(&m->err, TN_DATA, "42602", "the first object has no members to name the columns");
+    tn_error_set_hint(&m->err, "name them with --columns");
+    import_set_place(m, m->json.line, m->json.record, m->json.length, 0);
+    return TOOL_EXIT_SQL;
 }

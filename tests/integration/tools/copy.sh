@@ -104,7 +104,7 @@ run sh -c 'printf "1;x\n2;NA\n3;\"NA\"\n" | "$1" sql import copies --no-header -
 prints "standard input" "3 rows"
 q -q 'delete from copies'
 run sh -c 'printf "\357\273\277name\tnope\tid\r\nx\t?\t1\r\n\r\n" | "$1" sql import copies - --columns ID,name --separator tab' sh "$TENON"
-prints "columns by the header's names" "1 rows"
+prints "columns by the header's names" "1 row"
 q -o csv 'select id, name from copies'
 prints "in the order that was asked for" 'id,name
 1,x'
@@ -122,7 +122,7 @@ exits "fail" 1 "$TENON" sql import copies conflict.csv
 says "the line is named" 'conflict.csv: line 2'
 holds "and nothing is written" copies 2
 exits "ignore" 0 "$TENON" sql import copies conflict.csv --on-conflict ignore
-prints "what was written is told" "1 rows of 2"
+prints "what was written is told" "1 of 2 rows"
 exits "update" 0 "$TENON" sql import copies conflict.csv --on-conflict update --key id
 q -o csv 'select name from copies where id = 1'
 prints "the old row is replaced" 'name
@@ -163,6 +163,20 @@ json "errors as JSON" 'd["ok"] is False and d["error"]["line"] == 2 and d["error
 printf '{"id":1,"name":"a"}\n{"id":2,"name":b}\n' >wrong.ndjson
 exits "NDJSON that is none" 1 "$TENON" sql import copies wrong.ndjson
 says "has a place" 'wrong.ndjson: line 2, column 16'
+printf '{\n  "id": 1}\n' >wrong.ndjson
+exits "an object on two lines" 1 "$TENON" sql import copies wrong.ndjson
+says "is told as that" 'hint: NDJSON has each object on a line of its own'
+q -q 'create table bare (id integer primary key)'
+printf '{}\n' >wrong.ndjson
+exits "an object without members" 1 "$TENON" sql import bare wrong.ndjson
+says "names no columns" 'the first object has no members'
+printf '{"name":"\\u00e9","id":"x"}\n' >wrong.ndjson
+exits "a value behind an escape" 1 "$TENON" sql import copies wrong.ndjson
+says "has its place in the file" 'wrong.ndjson: line 1, column 23'
+says "which is shown as it is" '\{"name":"\\u00e9","id":"x"\}'
+printf 'id\tname\n1\ta\n' >wrong.csv
+exits "another separator" 1 "$TENON" sql import copies wrong.csv
+says "is guessed" 'hint: the file seems to have another separator: --separator tab'
 printf '{"id":1,"name":"a"}\n{"id":2,"nam":"b"}\n' >wrong.ndjson
 exits "an unknown member" 1 "$TENON" sql import copies wrong.ndjson
 says "has a place, too" 'wrong.ndjson: line 2'
@@ -194,7 +208,7 @@ other() {
 printf 'id,name\n77,a\n' | gzip >rows.csv.gz
 other "gzip" rows.csv.gz 'compressed by gzip' 'zcat rows.csv.gz \| tenon sql import copies -$'
 run sh -c 'zcat rows.csv.gz | "$1" sql import copies -' sh "$TENON"
-prints "gzip: and it does" '1 rows'
+prints "gzip: and it does" '1 row'
 printf '{"id":78}' | gzip >rows.ndjson.gz
 other "gzip of NDJSON" rows.ndjson.gz 'compressed by gzip' 'zcat rows.ndjson.gz \| tenon sql import copies - --format ndjson$'
 run sh -c '"$1" sql import copies <rows.csv.gz' sh "$TENON"
@@ -203,7 +217,7 @@ says "gzip from standard input: what mends it" 'hint: \.\.\. \| zcat \| tenon sq
 printf '\xff\xfei\0d\0,\0n\0a\0m\0e\0\n\0007\0009\0,\0b\0\n\0' >wide.csv
 other "UTF-16" wide.csv 'text in UTF-16' 'iconv -f UTF-16 -t UTF-8 wide.csv \| tenon sql import copies -$'
 run sh -c 'iconv -f UTF-16 -t UTF-8 wide.csv | "$1" sql import copies -' sh "$TENON"
-prints "UTF-16: and it does" '1 rows'
+prints "UTF-16: and it does" '1 row'
 printf 'PK\003\004rest' >rows.xlsx
 other "a spreadsheet" rows.xlsx 'a zip archive or a spreadsheet' 'take the file out of the archive, or save the spreadsheet as CSV'
 printf '[\n  {"id": 1}\n]\n' >rows.json
@@ -238,6 +252,10 @@ echo old >keep.csv
 exits "nor does it touch an old one" 1 "$TENON" sql export 'select nope from copies' keep.csv
 says "which is as it was" '^old$' keep.csv
 exits "a folder that is not there" 2 "$TENON" sql export copies nowhere/out.csv
+exits "a name of what is compressed" 2 "$TENON" sql export copies none.csv.gz
+says "is refused" '\| gzip > FILE'
+exits "a name of a JSON document" 2 "$TENON" sql export copies none.json
+says "is asked about" 'none.json: say --format ndjson'
 exits "a table by its name" 0 "$TENON" sql export copies - --no-header --null NULL
 prints "without the line of names" '1,a,NULL,NULL,NULL,NULL,NULL,NULL,NULL'
 exits "some of its columns" 0 "$TENON" sql export copies - --columns 'NAME,"id"' --order id
