@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tenon sql export: the rows of a table or query into a file, which is there when it is whole. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <tenon/tenon.h>
@@ -15,7 +14,7 @@
 #include "progress.h"
 #include "report.h"
 #include "settings.h"
-#include "term.h"
+#include "whole_file.h"
 #include "writer.h"
 
 typedef struct outlet {
@@ -24,8 +23,8 @@ typedef struct outlet {
     const char *table; /* or a query */
     const char *query;
     const char *columns, *order;
-    char *part; /* the file's name until it is whole; NULL: standard output */
-    int fd;
+    bool piped; /* to standard output */
+    whole_file file;
     bool any; /* columns: it gave rows, or could have */
     writer writer;
     out out;
@@ -57,6 +56,27 @@ static int find_rows(outlet *x)
     return TOOL_EXIT_FINE;
 }
 
+/* A name that says what the file will not be. */
+static int check_name(const outlet *x)
+{
+    static const char *const ends[] = {".gz", ".zst", ".xz", ".bz2", ".lz4", ".zip"};
+
+    if (tool_value(x->t, TOOL_OPT_FORMAT))
+        return TOOL_EXIT_FINE;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        if (copy_format_ends(x->path, ends[i]))
+            return tool_usage(x->t,
+                              "%s: nothing is compressed here; write to standard output, "
+                              "through a program that does: | gzip > FILE",
+                              x->path);
+    if (copy_format_ends(x->path, ".json"))
+        return tool_usage(x->t,
+                          "%s: say --format ndjson for an object a line, or use tenon sql "
+                          "-o json for an array",
+                          x->path);
+    return TOOL_EXIT_FINE;
+}
+
 static int find_format(outlet *x)
 {
     const char *null_text = tool_value(x->t, TOOL_OPT_NULL);
@@ -68,37 +88,48 @@ static int find_format(outlet *x)
     x->writer.quiet = x->t->quiet;
     x->writer.bare = tool_value(x->t, TOOL_OPT_NO_HEADER) != NULL;
     x->writer.quote_empty = true;
-    x->writer.escape = !x->part && term_output();
+    x->writer.leave_out = true;
     return status;
 }
 
-/* A file beside the one that is wanted, which takes its name when everything is in it. */
+/* "-", or another name of it, such as /dev/stdout: what is said of the rows must not be among them.
+ */
+static bool is_standard_output(const char *path)
+{
+    struct stat there, output;
+
+    return strcmp(path, "-") == 0 ||
+           (stat(path, &there) == 0 && fstat(STDOUT_FILENO, &output) == 0 &&
+            there.st_dev == output.st_dev && there.st_ino == output.st_ino);
+}
+
 static int open_file(outlet *x)
 {
-    size_t size = strlen(x->path) + 32;
+    int fd = STDOUT_FILENO;
 
-    x->fd = STDOUT_FILENO;
-    if (strcmp(x->path, "-") == 0)
-        return TOOL_EXIT_FINE;
-    x->part = malloc(size);
-    if (!x->part)
-        return tool_usage(x->t, "out of memory");
-    snprintf(x->part, size, "%s.%ld.part", x->path, (long)getpid());
-    x->fd = open(x->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (x->fd >= 0)
-        return TOOL_EXIT_FINE;
-    int status = tool_usage(x->t, "%s: %s", x->part, strerror(errno));
-    free(x->part);
-    x->part = NULL;
-    return status;
+    x->piped = is_standard_output(x->path);
+    if (!x->piped) {
+        if (!whole_file_open(&x->file, x->path))
+            return tool_usage(x->t, "%s: %s", x->path, strerror(errno));
+        fd = x->file.fd;
+    }
+    x->writer.escape = isatty(fd);
+    out_init(&x->out, fd);
+    x->writer.out = &x->out;
+    return TOOL_EXIT_FINE;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 static int write_failed(outlet *x, int error)
 {
-    tool_warn("cannot write to %s: %s", x->part ? x->path : "standard output", strerror(error));
-    return TOOL_EXIT_SQL;
+    if (x->piped) { /* where an answer in JSON would go, too */
+        tool_warn("cannot write to standard output: %s", strerror(error));
+        return TOOL_EXIT_SQL;
+    }
+    tn_error_set(&x->err, TN_RESOURCE, error == ENOSPC || error == EDQUOT ? "53100" : "58030",
+                 "cannot write to %s: %s", x->path, strerror(error));
+    return report_error(x->t, &x->err, NULL);
 }
 
 static tn_status open_rows(outlet *x, tn_db *session, tn_rows **ret)
@@ -145,25 +176,12 @@ static int write_rows(outlet *x, tn_db *session)
         tool_warn("interrupted");
         return TOOL_EXIT_INTERRUPTED;
     }
+    if (o->error && !(o->error == EPIPE && x->piped))
+        return write_failed(x, o->error);
     if (status != TN_OK)
         return report_error(x->t, &x->err, NULL);
     if (!x->any)
         return tool_usage(x->t, "the statement gives no rows to write");
-    if (o->error && !(o->error == EPIPE && !x->part))
-        return write_failed(x, o->error);
-    return TOOL_EXIT_FINE;
-}
-
-static int keep_file(outlet *x)
-{
-    bool good = fsync(x->fd) == 0 || errno == EINVAL || errno == ENOTSUP;
-
-    good = close(x->fd) == 0 && good;
-    x->fd = -1;
-    if (!good || rename(x->part, x->path) != 0)
-        return write_failed(x, errno);
-    free(x->part);
-    x->part = NULL;
     return TOOL_EXIT_FINE;
 }
 
@@ -172,7 +190,7 @@ static int tell(outlet *x, double seconds)
     static out o;
     json j;
 
-    if (x->t->json && strcmp(x->path, "-") != 0) {
+    if (x->t->json && !x->piped) {
         out_init(&o, STDOUT_FILENO);
         report_begin(&j, &o, x->t, true);
         json_text(&j, "file", x->path);
@@ -181,8 +199,8 @@ static int tell(outlet *x, double seconds)
         report_end(&j);
         return report_finish(&o, TOOL_EXIT_FINE);
     }
-    if (!x->t->quiet && strcmp(x->path, "-") != 0)
-        printf("%lld rows\n", (long long)x->writer.rows);
+    if (!x->t->quiet && !x->piped)
+        printf("%lld row%s\n", (long long)x->writer.rows, x->writer.rows == 1 ? "" : "s");
     return TOOL_EXIT_FINE;
 }
 
@@ -192,12 +210,12 @@ static int run_connected(outlet *x, tn_db *session)
         tool_warn("cannot watch for Ctrl-C: %s", strerror(errno));
         return TOOL_EXIT_SQL;
     }
-    progress_begin(&x->bar, x->path, 0, x->t->quiet || x->t->json || !x->part);
+    progress_begin(&x->bar, x->path, 0, x->t->quiet || x->t->json || x->piped);
     int result = write_rows(x, session);
     double seconds = progress_end(&x->bar);
     interrupt_end();
-    if (result == TOOL_EXIT_FINE && x->part)
-        result = keep_file(x);
+    if (result == TOOL_EXIT_FINE && !x->piped && !whole_file_keep(&x->file))
+        result = write_failed(x, errno);
     return result == TOOL_EXIT_FINE ? tell(x, seconds) : result;
 }
 
@@ -222,34 +240,22 @@ static int connect_and_run(outlet *x)
     return result;
 }
 
-static void free_export(outlet *x)
-{
-    if (x->part) {
-        if (x->fd >= 0)
-            close(x->fd);
-        unlink(x->part);
-    }
-    free(x->part);
-    writer_free(&x->writer);
-}
-
 static int run(tool *t)
 {
     static outlet x;
 
-    x = (outlet){.t = t, .path = t->n_words > 1 ? t->words[1] : "-", .fd = -1};
+    x = (outlet){.t = t, .path = t->n_words > 1 ? t->words[1] : "-", .file.fd = -1};
     int result = find_rows(&x);
+    if (result == TOOL_EXIT_FINE)
+        result = check_name(&x);
     if (result == TOOL_EXIT_FINE)
         result = find_format(&x);
     if (result == TOOL_EXIT_FINE)
         result = open_file(&x);
-    if (result == TOOL_EXIT_FINE) {
-        x.writer.escape = !x.part && term_output();
-        out_init(&x.out, x.fd);
-        x.writer.out = &x.out;
+    if (result == TOOL_EXIT_FINE)
         result = connect_and_run(&x);
-    }
-    free_export(&x);
+    whole_file_drop(&x.file);
+    writer_free(&x.writer);
     return result;
 }
 
@@ -266,7 +272,7 @@ static const tool_option options[] = {
 static const tool_exit exits[] = {
     {0, "the file is whole"},
     {1, "the SQL or writing failed; there is no file, or the old one"},
-    {2, "usage or configuration"},
+    {2, "usage or configuration, or the file cannot be made"},
     {6, "no connection, or it was lost"},
     {130, "interrupted; there is no file, or the old one"},
     {0, NULL},
@@ -279,9 +285,12 @@ const tool_command tool_command_sql_export = {
     .usage = "TABLE|QUERY [FILE]",
     .text =
         "One word is a table, perhaps with its schema, everything else a query. Without FILE,\n"
-        "or with -, the rows go to standard output. A file gets its name when all rows are\n"
-        "in it. What is written \"tenon sql import\" reads: CSV with a line of names, NULL as\n"
-        "nothing and an empty text as \"\"; NDJSON with an object a line. Memory stays bounded.",
+        "or with -, the rows go to standard output. What is written \"tenon sql import\" reads:\n"
+        "CSV with a line of names, NULL as nothing and an empty text as \"\"; NDJSON with an\n"
+        "object a line, NULL as null. Of a json column null is a document, and a NULL is left\n"
+        "out of its object. Memory stays bounded.\n"
+        "A file gets its name when all rows are in it, and the mode of an older one; links are\n"
+        "followed; a device or a FIFO is written into.",
     .options = options,
     .examples = {"tenon sql export app.users users.csv --columns id,email --order id",
                  "tenon sql export 'select id, email from users order by id' ids.ndjson",

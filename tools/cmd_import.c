@@ -11,6 +11,22 @@
 #include "interrupt.h"
 #include "settings.h"
 
+/* One name of a header that is many, by another separator, is no column. */
+static void hint_separator(import *m)
+{
+    static const char others[] = ";\t|,";
+
+    if (!m->is_csv || m->n_fields != 1 || m->columns.count != 1 || !m->header)
+        return;
+    const char *found = strpbrk(m->columns.items[0], others);
+    if (found)
+        tn_error_set_hint(&m->err, "the file seems to have another separator: --separator %s",
+                          *found == '\t'  ? "tab"
+                          : *found == ',' ? ","
+                          : *found == ';' ? "';'"
+                                          : "'|'");
+}
+
 static int load(import *m, tn_db *session, int64_t *ret_written)
 {
     char *list = NULL;
@@ -24,8 +40,10 @@ static int load(import *m, tn_db *session, int64_t *ret_written)
         return import_out_of_memory(m);
     tn_status status = tn_bulk_open(session, &m->options, m->table, list, &bulk, &m->err);
     free(list);
-    if (status != TN_OK)
+    if (status != TN_OK) {
+        hint_separator(m);
         return TOOL_EXIT_SQL;
+    }
     result = import_put_rows(m, bulk, first);
     if (result != TOOL_EXIT_FINE) {
         tn_bulk_abandon(bulk);
@@ -53,10 +71,11 @@ static int tell(import *m, int64_t written, double seconds)
     } else if (!m->t->quiet) {
         char line[128];
         if ((uint64_t)written == m->rows)
-            snprintf(line, sizeof(line), "%lld rows\n", (long long)written);
+            snprintf(line, sizeof(line), "%lld row%s\n", (long long)written,
+                     written == 1 ? "" : "s");
         else
-            snprintf(line, sizeof(line), "%lld rows of %llu\n", (long long)written,
-                     (unsigned long long)m->rows);
+            snprintf(line, sizeof(line), "%lld of %llu row%s\n", (long long)written,
+                     (unsigned long long)m->rows, m->rows == 1 ? "" : "s");
         out_puts(&o, line);
     }
     return report_finish(&o, TOOL_EXIT_FINE);
@@ -146,7 +165,8 @@ static const tool_option options[] = {
     {TOOL_OPT_COLUMNS, 0, "columns", "A,B", NULL, "only these columns, or their order"},
     {TOOL_OPT_NO_HEADER, 0, "no-header", NULL, NULL, "the first line of the CSV is a row"},
     {TOOL_OPT_SEPARATOR, 0, "separator", "CHAR", NULL, "instead of a comma; tab is a word for it"},
-    {TOOL_OPT_NULL, 0, "null", "TEXT", NULL, "an unquoted CSV field of it is NULL (empty)"},
+    {TOOL_OPT_NULL, 0, "null", "TEXT", NULL,
+     "an unquoted CSV field of it is NULL (empty); see above"},
     {TOOL_OPT_ON_CONFLICT, 0, "on-conflict", "WHAT", "fail ignore update",
      "fail (the default), ignore the row, update the old one"},
     {TOOL_OPT_KEY, 0, "key", "A,B", NULL, "the unique columns by which rows meet"},
@@ -170,12 +190,15 @@ const tool_command tool_command_sql_import = {
     .text = "Without FILE, or with -, standard input is read. The first line of a CSV names the\n"
             "columns, so do the members of the first object of NDJSON. CSV is that of RFC 4180:\n"
             "quotes, quotes within doubled, newlines within quotes; an empty field is NULL, \"\"\n"
-            "an empty text. Values are read as the database reads texts of the column's type.\n"
-            "An error names file, line and column. PostgreSQL takes the rows by COPY.",
+            "an empty text. NDJSON has an object a line; a member that is not there, or null, is\n"
+            "NULL. In a json column null is a document, unless it is said that --null null, and\n"
+            "only what is not there is NULL. Values are read as the database reads texts of the\n"
+            "column's type. Files are UTF-8. An error names file, line and column. PostgreSQL\n"
+            "takes the rows by COPY.",
     .options = options,
     .examples = {"tenon sql import users users.csv",
                  "tenon sql import users --on-conflict update --key id < users.csv",
-                 "tenon sql -o ndjson 'table users' | tenon sql import people --format ndjson"},
+                 "zcat users.csv.gz | tenon sql import users -"},
     .exits = exits,
     .least_words = 1,
     .most_words = 2,

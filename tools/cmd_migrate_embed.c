@@ -2,6 +2,7 @@
 /* tenon migrate embed: the files as C, for a program that carries them within itself. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "commands.h"
 #include "migrate.h"
+#include "whole_file.h"
 
 enum { LINE_BYTES = 20, FILES_MAX = 100000 };
 
@@ -140,29 +142,29 @@ static bool write_all(embedding *e, const char *symbol)
     return good && write_table(e, symbol);
 }
 
-/* Into a file beside, which is then put in its place: no build sees half of it, and one that says
- * the same keeps its time. */
+static int write_failed(const char *path)
+{
+    tool_warn("cannot write to %s: %s", path, strerror(errno));
+    return TOOL_EXIT_SQL;
+}
+
+/* No build sees half of it. */
 static int write_output(embedding *e, const char *path, const char *symbol)
 {
-    char beside[PATH_MAX];
+    whole_file file = {.fd = STDOUT_FILENO};
 
-    if (!path) {
-        e->file = stdout;
-        return write_all(e, symbol) ? TOOL_EXIT_FINE : TOOL_EXIT_SQL;
-    }
-    snprintf(beside, sizeof(beside), "%s.new", path);
-    e->file = fopen(beside, "we");
-    if (!e->file) {
-        tool_warn("cannot write %s: %s", beside, strerror(errno));
-        return TOOL_EXIT_SQL;
-    }
-    bool good = write_all(e, symbol);
-    good = fclose(e->file) == 0 && good;
-    if (good && rename(beside, path) == 0)
+    if (path && !whole_file_open(&file, path))
+        return write_failed(path);
+    int fd = fcntl(file.fd, F_DUPFD_CLOEXEC, 0);
+    e->file = fd < 0 ? NULL : fdopen(fd, "w");
+    bool good = e->file && write_all(e, symbol), told = e->file && !good && !ferror(e->file);
+    good = e->file && fclose(e->file) == 0 && good;
+    if (good && (!path || whole_file_keep(&file)))
         return TOOL_EXIT_FINE;
-    tool_warn("cannot write %s: %s", path, strerror(errno));
-    unlink(beside);
-    return TOOL_EXIT_SQL;
+    int result = told ? TOOL_EXIT_SQL : write_failed(path ? path : "standard output");
+    if (path)
+        whole_file_drop(&file);
+    return result;
 }
 
 static int run(tool *t)

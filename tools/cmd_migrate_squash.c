@@ -22,6 +22,7 @@
 #include "report.h"
 #include "schema_file.h"
 #include "settings.h"
+#include "whole_file.h"
 
 static const char *const drivers[] = {"postgresql", "sqlite"};
 enum { DRIVERS = 2, VERSION_DIGITS = 31 };
@@ -219,7 +220,7 @@ static int write_all(squash *s)
 
     for (size_t i = 0; i < DRIVERS; i++) {
         path_of(s, i, path, sizeof(path));
-        if (s->texts[i] && !schema_file_put(path, s->texts[i]))
+        if (s->texts[i] && !whole_file_put(path, s->texts[i]))
             return system_failed(s, "writing", path);
     }
     return TOOL_EXIT_FINE;

@@ -10,4 +10,7 @@
 /* CSV or NDJSON, by --format, else by the file's name. An exit code; a fault is told. */
 int copy_format_find(const tool *t, const char *path, bool *ret_csv);
 
+/* A file's name ends so. */
+bool copy_format_ends(const char *text, const char *end);
+
 #endif

@@ -131,13 +131,6 @@ static source_status split(csv_reader *r)
     }
 }
 
-static void skip_mark(source *in)
-{
-    if (in->taken == in->to && in->to - in->from >= 3 &&
-        memcmp(in->buf + in->from, "\xef\xbb\xbf", 3) == 0)
-        in->from += 3;
-}
-
 /* Lines within quotes count, too. */
 static uint64_t count_lines(const char *text, size_t len)
 {
@@ -162,6 +155,8 @@ source_status csv_next(csv_reader *r)
     bool inside = false, found;
     size_t at = 0;
 
+    if (r->lines == 0 && !source_skip_mark(in))
+        return SOURCE_FAILED;
     while (!(found = find_end(r, &at, &inside)) ||
            (in->buf[in->from + at] == '\r' && in->from + at + 1 == in->to && !in->ended)) {
         source_status more = source_more(in);
@@ -169,8 +164,6 @@ source_status csv_next(csv_reader *r)
             return more;
         if (more == SOURCE_END && !found)
             break;
-        if (r->lines == 0 && at == 0)
-            skip_mark(in);
     }
     if (!found && at == 0)
         return SOURCE_END;

@@ -48,9 +48,15 @@ typedef struct import {
 /* import_options.c: the file, its format, the policy, the columns. Tells faults itself. */
 int import_find_file(import *m);
 
+/* import_kind.c: refuses what is no text, and JSON that is not NDJSON, with what makes it one. */
+int import_check_kind(import *m);
+
 /* import_columns.c: the names that the file gives. *ret_first_is_read: the first record, which is a
  * row, was read for that. */
 int import_find_names(import *m, tn_db *session, bool *ret_first_is_read);
+
+/* import_documents.c: to the names of the first object, the json columns that it lacks. */
+int import_add_documents(import *m, tn_db *session);
 
 /* import_rows.c: all rows into the bulk, until the end or the first error. */
 int import_put_rows(import *m, tn_bulk *bulk, bool first_is_read);

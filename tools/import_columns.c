@@ -28,6 +28,18 @@ static int header_lacks(import *m, const char *column)
     return TOOL_EXIT_SQL;
 }
 
+static int not_a_name(import *m, const csv_field *field)
+{
+    tn_str name = header_name(field);
+
+    tn_error_set(&m->err, TN_SYNTAX, "42602",
+                 name.len ? "\"%.*s\" is not the name of a column" : "a column has no name",
+                 (int)(name.len < 64 ? name.len : 64), name.ptr);
+    tn_error_set_hint(&m->err, "the first line names the columns; say --no-header if it does not");
+    import_set_place(m, m->csv.line, m->csv.record, m->csv.length, field->at);
+    return TOOL_EXIT_SQL;
+}
+
 /* The first line names the fields. With --columns those are taken, else all. */
 static int read_header(import *m)
 {
@@ -41,7 +53,7 @@ static int read_header(import *m)
     bool all = m->columns.count == 0;
     for (size_t i = 0; all && i < m->csv.count; i++)
         if (!names_add(&m->columns, header_name(&m->csv.fields[i])))
-            return header_lacks(m, "");
+            return not_a_name(m, &m->csv.fields[i]);
     if (all)
         return TOOL_EXIT_FINE;
     m->pick = calloc(m->columns.count, sizeof(*m->pick));
@@ -102,6 +114,8 @@ static int read_types(import *m, tn_db *session)
 int import_find_names(import *m, tn_db *session, bool *ret_first_is_read)
 {
     *ret_first_is_read = false;
+    if (import_check_kind(m) != TOOL_EXIT_FINE)
+        return TOOL_EXIT_SQL;
     if (m->is_csv)
         return m->header ? read_header(m) : TOOL_EXIT_FINE;
     if (m->columns.count == 0) {
@@ -109,9 +123,17 @@ int import_find_names(import *m, tn_db *session, bool *ret_first_is_read)
         if (status == SOURCE_END)
             return TOOL_EXIT_FINE;
         int result = status == SOURCE_OK ? names_of_object(m) : import_not_a_record(m, status);
+        /* An update must leave alone what no object names. */
+        if (result == TOOL_EXIT_FINE && m->options.conflict != TN_CONFLICT_UPDATE)
+            result = import_add_documents(m, session);
         if (result != TOOL_EXIT_FINE)
             return result;
         *ret_first_is_read = true;
     }
-    return m->columns.count ? read_types(m, session) : TOOL_EXIT_FINE;
+    if (m->columns.count)
+        return read_types(m, session);
+    tn_error_set(&m->err, TN_DATA, "42602", "the first object has no members to name the columns");
+    tn_error_set_hint(&m->err, "name them with --columns");
+    import_set_place(m, m->json.line, m->json.record, m->json.length, 0);
+    return TOOL_EXIT_SQL;
 }

@@ -42,6 +42,9 @@ static int malformed(import *m)
         import_set_place(m, csv->line, csv->record, csv->length, csv->wrong_at);
     else
         import_set_place(m, lines->line, lines->record, lines->length, lines->wrong_at);
+    if (!m->is_csv && lines->wrong_at >= lines->length)
+        tn_error_set_hint(&m->err, "NDJSON has each object on a line of its own; jq -c . makes it "
+                                   "so");
     return TOOL_EXIT_SQL;
 }
 
@@ -91,6 +94,7 @@ static bool read_again(import *m, uint64_t row)
 
     if (!source_rewind(&m->in))
         return false;
+    m->at_hand = false;
     csv_free(&m->csv);
     json_lines_free(&m->json);
     csv_init(&m->csv, &m->in, m->separator);
@@ -112,7 +116,8 @@ void import_place_row(import *m)
 
     if (!row)
         return;
-    if (!(m->at_hand && row == m->rows) && !read_again(m, row)) {
+    /* What is at hand has lost its quotes and escapes. */
+    if (!read_again(m, row) && !(m->at_hand && row == m->rows)) {
         if (!m->uneven)
             m->place = (report_place){.file = m->shown,
                                       .line = (unsigned)(row + (m->is_csv && m->header ? 1 : 0))};

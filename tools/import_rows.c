@@ -45,7 +45,9 @@ static int json_value_to(import *m, size_t column, const json_member *member)
 {
     size_t len = 0;
 
-    if (member->kind == JSON_NULL) {
+    /* In a json column null is a document, too, unless --null says otherwise. */
+    if (member->kind == JSON_NULL &&
+        (m->types[column] != TN_TYPE_JSON || (m->null_text && strcmp(m->null_text, "null") == 0))) {
         m->args[column] = tn_arg_text(NULL);
         return TOOL_EXIT_FINE;
     }
@@ -77,6 +79,24 @@ static int unknown_member(import *m, const json_member *member)
     return TOOL_EXIT_SQL;
 }
 
+/* In a document they are the database's to judge; a text cannot have them. */
+static int refuse_halves(import *m)
+{
+    for (size_t i = 0; i < m->json.count; i++) {
+        const json_member *member = &m->json.members[i];
+        int column = member->half ? names_find_str(&m->columns, member->key) : -1;
+        if (column < 0 || !(member->kind == JSON_TEXT ? m->types[column] != TN_TYPE_JSON
+                                                      : m->types[column] == TN_TYPE_ARRAY))
+            continue;
+        tn_error_set(&m->err, TN_DATA, "22P02",
+                     "row %llu, column \"%s\": half of a surrogate pair is no character",
+                     (unsigned long long)m->rows, m->columns.items[column]);
+        import_set_place(m, m->json.line, m->json.record, m->json.length, member->half);
+        return TOOL_EXIT_SQL;
+    }
+    return TOOL_EXIT_FINE;
+}
+
 /* Members that an object lacks are NULL; with --columns other ones are passed over. */
 static int json_row(import *m, tn_arglist *ret)
 {
@@ -84,6 +104,8 @@ static int json_row(import *m, tn_arglist *ret)
 
     if (!m->args && !(m->args = calloc(m->columns.count + 1, sizeof(*m->args))))
         return import_out_of_memory(m);
+    if (m->json.halves && refuse_halves(m) != TOOL_EXIT_FINE)
+        return TOOL_EXIT_SQL;
     for (size_t i = 0; i < m->columns.count; i++)
         m->args[i] = tn_arg_text(NULL);
     for (size_t i = 0; i < m->json.count; i++) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tool.h"
+#include "whole_file.h"
 
 /* A signal has no argument, so this one thing is the process's. */
 static struct {
@@ -26,8 +27,10 @@ static void on_signal(int number)
     int saved = errno;
 
     (void)number;
-    if (atomic_fetch_add(&state.count, 1) > 0)
+    if (atomic_fetch_add(&state.count, 1) > 0) {
+        whole_file_abandon();
         _exit(TOOL_EXIT_INTERRUPTED);
+    }
     ssize_t n = write(state.pipe[1], "c", 1);
     (void)n;
     errno = saved;

@@ -104,8 +104,40 @@ static char plain_escape(char c)
     }
 }
 
-/* The string between the quotes, in place; it is valid JSON. Halves of a pair are left as U+FFFD.
+static bool is_high(unsigned c)
+{
+    return c >= 0xD800 && c < 0xDC00;
+}
+
+static bool is_low(unsigned c)
+{
+    return c >= 0xDC00 && c < 0xE000;
+}
+
+/* Where in a valid text an escape is half of a surrogate pair, and so no character. len: nowhere.
  */
+static size_t find_half(const char *text, size_t len)
+{
+    size_t at = 0;
+    const char *escape;
+
+    while ((escape = memchr(text + at, '\\', len - at)) != NULL) {
+        at = (size_t)(escape - text);
+        if (text[at + 1] != 'u') {
+            at += 2;
+            continue;
+        }
+        unsigned c = hex4(text + at + 2);
+        bool pair = is_high(c) && len - at >= 12 && text[at + 6] == '\\' && text[at + 7] == 'u' &&
+                    is_low(hex4(text + at + 8));
+        if ((is_high(c) || is_low(c)) && !pair)
+            return at;
+        at += pair ? 12 : 6;
+    }
+    return len;
+}
+
+/* The string between the quotes, in place; it is valid JSON without halves of pairs. */
 static tn_str unescape(char *text, size_t len)
 {
     size_t to = 0, at = 0;
@@ -122,14 +154,11 @@ static tn_str unescape(char *text, size_t len)
         }
         unsigned c = hex4(text + at + 2);
         at += 6;
-        if (c >= 0xD800 && c < 0xDC00 && len - at >= 6 && text[at] == '\\' && text[at + 1] == 'u') {
-            unsigned low = hex4(text + at + 2);
-            if (low >= 0xDC00 && low < 0xE000) {
-                c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
-                at += 6;
-            }
+        if (is_high(c) && len - at >= 6) {
+            c = 0x10000 + ((c - 0xD800) << 10) + (hex4(text + at + 2) - 0xDC00);
+            at += 6;
         }
-        to += put_utf8(text + to, c >= 0xD800 && c < 0xE000 ? 0xFFFD : c);
+        to += put_utf8(text + to, c);
     }
     return (tn_str){text, to};
 }
@@ -179,6 +208,9 @@ static source_status take_string(json_lines *r, size_t *at, tn_str *ret)
 
     if (end == *at || !json_valid(r->record + *at, end - *at))
         return wrong(r, *at, "a string in double quotes is expected here");
+    size_t half = *at + find_half(r->record + *at, end - *at);
+    if (half < end)
+        return wrong(r, half, "half of a surrogate pair is no character");
     *ret = unescape(r->record + *at + 1, end - *at - 2);
     *at = end;
     return SOURCE_OK;
@@ -193,6 +225,9 @@ static source_status take_value(json_lines *r, size_t *at, json_member *member)
     member->at = *at;
     member->kind = kind_of(r->record[*at]);
     member->text = (tn_str){r->record + *at, end - *at};
+    size_t half = *at + find_half(r->record + *at, end - *at);
+    member->half = half < end ? half : 0;
+    r->halves = r->halves || member->half;
     *at = end;
     return SOURCE_OK;
 }
@@ -221,6 +256,7 @@ static source_status split(json_lines *r)
     size_t at = skip_blanks(r->record, 0, r->length);
 
     r->count = 0;
+    r->halves = false;
     if (r->record[at] != '{')
         return wrong(r, at, "the line is not an object");
     size_t first = skip_blanks(r->record, at + 1, r->length);
@@ -271,6 +307,8 @@ source_status json_lines_next(json_lines *r)
     source *in = r->in;
     size_t length, end;
 
+    if (r->line == 0 && !source_skip_mark(in))
+        return SOURCE_FAILED;
     for (;;) {
         source_status status = find_line(r, &length, &end);
         if (status != SOURCE_OK)
@@ -278,10 +316,6 @@ source_status json_lines_next(json_lines *r)
         r->record = in->buf + in->from;
         r->length = length;
         r->line++;
-        if (r->line == 1 && length >= 3 && memcmp(r->record, "\xef\xbb\xbf", 3) == 0) {
-            r->record += 3;
-            r->length -= 3;
-        }
         in->from += end;
         if (skip_blanks(r->record, 0, r->length) < r->length)
             return split(r);

@@ -40,7 +40,7 @@ static size_t read_one(const char **at, char name[LONGEST + 1])
         closed = closed || (*p == '"' && p[1] != '"');
         if (quoted && *p == '"' && *++p != '"')
             break;
-        if (!quoted && strchr(", \t\r\n\"", *p))
+        if (!quoted && strchr(",. \t\r\n\"", *p))
             break;
         if (len == LONGEST)
             return 0;
@@ -50,7 +50,7 @@ static size_t read_one(const char **at, char name[LONGEST + 1])
     return closed ? len : 0;
 }
 
-bool names_read(names *n, const char *text)
+static bool read_all(names *n, const char *text, char separator)
 {
     char name[LONGEST + 1];
 
@@ -60,9 +60,19 @@ bool names_read(names *n, const char *text)
             return false;
         if (!*text)
             return true;
-        if (*text++ != ',')
+        if (*text++ != separator)
             return false;
     }
+}
+
+bool names_read(names *n, const char *text)
+{
+    return read_all(n, text, ',');
+}
+
+bool names_read_dotted(names *n, const char *text)
+{
+    return read_all(n, text, '.');
 }
 
 int names_find_str(const names *n, tn_str name)

@@ -15,6 +15,8 @@ typedef struct names {
 
 /* "a, \"B c\"": without quotes letters become small ones, as in SQL. false: not such a list. */
 bool names_read(names *n, const char *text);
+/* The same of a name with its schema before it: "a.\"B c\"". */
+bool names_read_dotted(names *n, const char *text);
 /* One as it is. false: it cannot be a column's name, or there is no memory. */
 bool names_add(names *n, tn_str name);
 /* The index, -1: none. */

@@ -7,11 +7,17 @@
 
 static void write_row(writer *w, tn_rows *rows)
 {
+    bool any = false;
+
     out_putc(w->out, '{');
     for (size_t i = 0; i < rows->columns; i++) {
-        if (i > 0)
+        const tn_column *column = tn_rows_column(rows, i);
+        if (w->leave_out && rows->row[i].type == TN_TYPE_NULL && column->type == TN_TYPE_JSON)
+            continue;
+        if (any)
             out_putc(w->out, ',');
-        json_key(w->out, tn_rows_column(rows, i)->name);
+        any = true;
+        json_key(w->out, column->name);
         out_putc(w->out, ':');
         json_value(w->out, &rows->row[i], &w->scratch);
     }

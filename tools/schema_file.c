@@ -2,15 +2,14 @@
 #include "schema_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <tenon/migrate_check.h>
+
+#include "whole_file.h"
 
 const char *schema_file_driver(const char *driver)
 {
@@ -45,50 +44,6 @@ static bool is_text(const char *path, const char *text)
     return same;
 }
 
-static bool write_all(int fd, const char *text)
-{
-    size_t len = strlen(text);
-
-    while (len > 0) {
-        ssize_t n = write(fd, text, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        text += n;
-        len -= (size_t)n;
-    }
-    return fsync(fd) == 0;
-}
-
-bool schema_file_put(const char *path, const char *text)
-{
-    char beside[PATH_MAX];
-
-    if (snprintf(beside, sizeof(beside), "%s.%ld.new", path, (long)getpid()) >=
-        (int)sizeof(beside)) {
-        errno = ENAMETOOLONG;
-        return false;
-    }
-    int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return false;
-    bool good = write_all(fd, text);
-    int error = errno;
-    if (close(fd) != 0 && good) {
-        error = errno;
-        good = false;
-    }
-    if (good && rename(beside, path) != 0) {
-        error = errno;
-        good = false;
-    }
-    if (!good)
-        unlink(beside);
-    errno = error;
-    return good;
-}
-
 schema_file_state schema_file_update(const migrate_job *use, const tn_schema *schema, bool write)
 {
     char path[PATH_MAX];
@@ -103,7 +58,7 @@ schema_file_state schema_file_update(const migrate_job *use, const tn_schema *sc
     if (is_text(path, text))
         state = SCHEMA_FILE_SAME;
     else if (write)
-        state = schema_file_put(path, text) ? SCHEMA_FILE_WRITTEN : SCHEMA_FILE_FAILED;
+        state = whole_file_put(path, text) ? SCHEMA_FILE_WRITTEN : SCHEMA_FILE_FAILED;
     int error = errno;
     free(text);
     errno = error;

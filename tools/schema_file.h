@@ -22,7 +22,5 @@ typedef enum schema_file_state {
 
 /* Compares the file with the schema of the database; writes it where wanted. */
 schema_file_state schema_file_update(const migrate_job *use, const tn_schema *schema, bool write);
-/* Puts a text into a file by a new one in its place. false with errno. */
-bool schema_file_put(const char *path, const char *text);
 
 #endif

@@ -86,3 +86,20 @@ source_status source_more(source *s)
     s->taken += (uint64_t)n;
     return n ? SOURCE_OK : SOURCE_END;
 }
+
+bool source_fill(source *s, size_t least)
+{
+    while (s->to - s->from < least && !s->ended)
+        if (source_more(s) == SOURCE_FAILED)
+            return false;
+    return true;
+}
+
+bool source_skip_mark(source *s)
+{
+    if (!source_fill(s, 3))
+        return false;
+    if (s->to - s->from >= 3 && memcmp(s->buf + s->from, "\xef\xbb\xbf", 3) == 0)
+        s->from += 3;
+    return true;
+}

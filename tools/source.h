@@ -36,5 +36,9 @@ void source_close(source *s);
 /* Reads more behind what is there. SOURCE_END: there is no more. SOURCE_FAILED with EFBIG: one
  * record is larger than SOURCE_RECORD_MAX. The buffer may move. */
 source_status source_more(source *s);
+/* Reads until so many bytes are there, or all. false: errno. */
+bool source_fill(source *s, size_t least);
+/* At the beginning: passes over the mark that some put before UTF-8. false: errno. */
+bool source_skip_mark(source *s);
 
 #endif

@@ -39,6 +39,7 @@ struct writer {
     bool escape;      /* the output is a terminal */
     bool bare;        /* CSV without the line of names */
     bool quote_empty; /* CSV whose empty text is "", so that it is not NULL */
+    bool leave_out;   /* NDJSON without a NULL of a json column, where null is a document */
     int64_t rows;
     out_scratch scratch;
     struct writer_table *table; /* the table's own */

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "csv_reader.h"
+#include "file_kind.h"
 #include "json_lines.h"
 #include "names.h"
 #include "progress.h"
@@ -167,7 +168,10 @@ static const char *read_json(const char *text)
         n += (size_t)snprintf(all + n, sizeof(all) - n, "%d:", (int)r.line);
         for (size_t i = 0; i < r.count; i++) {
             const json_member *m = &r.members[i];
-            tn_str value = m->kind == JSON_TEXT ? json_lines_text(m) : m->text;
+            tn_str value = m->kind == JSON_TEXT && !m->half ? json_lines_text(m) : m->text;
+            if (m->half)
+                n += (size_t)snprintf(all + n, sizeof(all) - n, "!%zu ", m->half);
+            assert_true(r.halves || !m->half);
             n += (size_t)snprintf(all + n, sizeof(all) - n, "%.*s=%c<%.*s>", (int)m->key.len,
                                   m->key.ptr, kinds[m->kind], (int)value.len, value.ptr);
         }
@@ -192,8 +196,8 @@ static void objects_a_line(void **state)
                         "1:a=t<x\ny>b\"c=p<true>\n");
     assert_string_equal(read_json("{\"a\":{\"b\":[1,\"}\"]},\"c\":[[]]}"),
                         "1:a=o<{\"b\":[1,\"}\"]}>c=a<[[]]>\n");
-    assert_string_equal(read_json("{\"a\":\"\\u00e9\\ud83d\\ude00\\ud83d\\/\"}"),
-                        "1:a=t<\xc3\xa9\xf0\x9f\x98\x80\xef\xbf\xbd/>\n");
+    assert_string_equal(read_json("{\"a\":\"\\u00e9\\ud83d\\ude00\\/\"}"),
+                        "1:a=t<\xc3\xa9\xf0\x9f\x98\x80/>\n");
     assert_string_equal(read_json("\xef\xbb\xbf{\"a\":-1.5e3}"), "1:a=p<-1.5e3>\n");
 }
 
@@ -211,6 +215,26 @@ static void lines_that_are_no_objects(void **state)
     assert_string_equal(read_json("{\"a\":\"x}"), "1.5 this is not a JSON value");
     assert_string_equal(read_json("{\"a\":\"\\q\"}"), "1.5 this is not a JSON value");
     assert_string_equal(read_json("{\"a\":[1}"), "1.5 this is not a JSON value");
+}
+
+/* An escape of one half alone, the wrong one first, two of one kind; not what only looks like it.
+ */
+static void halves_of_pairs(void **state)
+{
+    (void)state;
+    assert_string_equal(read_json("{\"a\":\"\\ud83d\"}"), "1:!6 a=t<\"\\ud83d\">\n");
+    assert_string_equal(read_json("{\"a\":\"x\\uDE00y\"}"), "1:!7 a=t<\"x\\uDE00y\">\n");
+    assert_string_equal(read_json("{\"a\":\"\\ude00\\ud83d\"}"), "1:!6 a=t<\"\\ude00\\ud83d\">\n");
+    assert_string_equal(read_json("{\"a\":\"\\ud83d\\ud83d\\ude00\"}"),
+                        "1:!6 a=t<\"\\ud83d\\ud83d\\ude00\">\n");
+    assert_string_equal(read_json("{\"a\":\"\\ud83d\\n\"}"), "1:!6 a=t<\"\\ud83d\\n\">\n");
+    assert_string_equal(read_json("{\"a\":[1,\"\\ud83d\"],\"b\":\"\\n\"}"),
+                        "1:!9 a=a<[1,\"\\ud83d\"]>b=t<\n>\n");
+    assert_string_equal(read_json("{\"a\":\"\\\\ud83d\"}\n{}"), "1:a=t<\\ud83d>\n2:\n");
+    assert_string_equal(read_json("{\"a\":\"\\ud83d\\ude00\\ud83d\\ude00\"}"),
+                        "1:a=t<\xf0\x9f\x98\x80\xf0\x9f\x98\x80>\n");
+    assert_string_equal(read_json("{\"\\ud83d\":1}"),
+                        "1.2 half of a surrogate pair is no character");
 }
 
 static void array(const char *json, const char *expected)
@@ -240,11 +264,57 @@ static void arrays(void **state)
     array("[1,{}]", NULL);
 }
 
+/* ---- kinds ----------------------------------------------------------------------------------- */
+
+static const char *kind(const char *bytes, size_t len)
+{
+    const file_kind *k = file_kind_find(bytes, len);
+
+    return !k ? "text" : k->reader ? k->reader : k->what;
+}
+#define KIND(bytes) kind(bytes, sizeof(bytes) - 1)
+
+static void kinds_of_files(void **state)
+{
+    (void)state;
+    assert_string_equal(KIND(""), "text");
+    assert_string_equal(KIND("a"), "text");
+    assert_string_equal(KIND("id,name\n1,a\n"), "text");
+    assert_string_equal(KIND("\xef\xbb\xbfid"), "text");
+    assert_string_equal(KIND("PK,BZh,PGDUMP\n"), "text");
+    assert_string_equal(KIND("BZh9,name,and more\n"), "text");
+    assert_string_equal(KIND("\x1f\x8b\x08"), "zcat");
+    assert_string_equal(KIND("\x28\xb5\x2f\xfd\x24"), "zstdcat");
+    assert_string_equal(KIND("\xfd\x37\x7a\x58\x5a\0"), "xzcat");
+    assert_string_equal(KIND("BZh91AY&SY\0"), "bzcat");
+    assert_string_equal(KIND("BZh11AY&SY\0"), "bzcat");
+    assert_string_equal(KIND("\x04\x22\x4d\x18"), "lz4cat");
+    assert_string_equal(KIND("PK\x03\x04\x14"), "a zip archive or a spreadsheet");
+    assert_string_equal(KIND("SQLite format 3\0"), "a database of SQLite");
+    assert_string_equal(KIND("\xff\xfei\0d\0"), "iconv -f UTF-16 -t UTF-8");
+    assert_string_equal(KIND("\xfe\xff\0i\0d"), "iconv -f UTF-16 -t UTF-8");
+    assert_string_equal(KIND("\xff\xfe\0\0i\0\0\0"), "iconv -f UTF-32 -t UTF-8");
+    assert_string_equal(KIND("i\0d\0"), "iconv -f UTF-16LE -t UTF-8");
+    assert_string_equal(KIND("\0i\0d"), "iconv -f UTF-16BE -t UTF-8");
+}
+
+static void json_by_its_beginning(void **state)
+{
+    (void)state;
+    assert_true(file_kind_is_object(" {\n\"a", 6));
+    assert_false(file_kind_is_object("{a,b\n", 5));
+    assert_false(file_kind_is_object("{", 1));
+    assert_false(file_kind_is_object("[{\"a\"", 5));
+    assert_true(file_kind_is_array("[\n  { \"a", 9));
+    assert_false(file_kind_is_array("[{", 2));
+    assert_false(file_kind_is_array("[a,{b\n", 6));
+}
+
 /* ---- names, progress ------------------------------------------------------------------------- */
 
 static void lists_of_names(void **state)
 {
-    static const char *const bad[] = {"", ",", "a,", "a b", "\"a", "a,,b", "\"\""};
+    static const char *const bad[] = {"", ",", "a,", "a b", "\"a", "a,,b", "\"\"", "a.b"};
     names n = {0};
     char *quoted;
 
@@ -259,6 +329,13 @@ static void lists_of_names(void **state)
     quoted = names_quoted(&n);
     assert_string_equal(quoted, "\"a\",\"B \"\"c\",\"d\"");
     free(quoted);
+    names_free(&n);
+    assert_true(names_read_dotted(&n, "App.\"a.B\" "));
+    assert_int_equal(n.count, 2);
+    assert_string_equal(n.items[0], "app");
+    assert_string_equal(n.items[1], "a.B");
+    names_free(&n);
+    assert_false(names_read_dotted(&n, "a,b"));
     names_free(&n);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_false(names_read(&n, bad[i]));
@@ -291,7 +368,10 @@ int main(void)
         cmocka_unit_test(a_record_larger_than_the_buffer),
         cmocka_unit_test(objects_a_line),
         cmocka_unit_test(lines_that_are_no_objects),
+        cmocka_unit_test(halves_of_pairs),
         cmocka_unit_test(arrays),
+        cmocka_unit_test(kinds_of_files),
+        cmocka_unit_test(json_by_its_beginning),
         cmocka_unit_test(lists_of_names),
         cmocka_unit_test(a_line_of_progress),
     };
