@@ -150,7 +150,7 @@ static void on_sqlite(void **state)
 
 /* ---- SQLite: a table that others refer to, made anew statement by statement ----------------- */
 
-enum { REBUILDS = 8, REBUILD_KILLS = 15, USERS = 300 };
+enum { REBUILDS = 8, REBUILD_KILLS = 8, USERS = 300 };
 
 static void write_rebuilds(const kit *k)
 {

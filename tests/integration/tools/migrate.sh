@@ -41,6 +41,7 @@ create table pages (id integer primary key, user_id integer references users (id
 -- migrate:down
 drop table pages;'
 # What only looks makes no file.
+rm -f app.db app.db-*
 for verb in status plan; do
     exits "$verb without a database: pending" 3 "$TENON" migrate $verb
     says "$verb says that there is none" 'there is no database yet: app.db does not exist'
@@ -92,7 +93,7 @@ rm migrations/3_bad.sql
 
 # ---- files that would be run in part, or on the wrong database
 printf -- '-- migrate:up\ncreate table whole (n integer);\ninsert into \0whole values (1);\n' >migrations/3_nul.sql
-for verb in deploy status verify plan lint "lint --all" "squash --to 3" "embed -o nul.c"; do
+for verb in deploy status verify plan lint "lint --all" "squash --to 3 --driver sqlite" "embed -o nul.c"; do
     exits "$verb refuses a NUL" 2 "$TENON" migrate $verb
     says "$verb tells its place" '3_nul\.sql:3:13: not a text: it has a NUL in it'
 done
