@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server.h"
+
 enum { PATH_SIZE = 512, WORDS_MAX = 24 };
 
 void kit_begin(kit *k, const char *command)
@@ -201,4 +203,56 @@ void kit_empty(const kit *k, bool postgres)
         snprintf(path, sizeof(path), "%s/test.db%s", k->dir, ends[i]);
         remove(path);
     }
+}
+
+/* ---- the same on both ------------------------------------------------------------------------ */
+
+typedef struct both {
+    const char *command;
+    test_server server;
+    void (*test)(kit *k, bool postgres);
+} both;
+
+static void on_postgresql(void **state)
+{
+    const both *b = *state;
+    kit k;
+
+    kit_begin(&k, b->command);
+    test_server_url(&b->server, "app:apppw", "app", "sslmode=disable", k.url, sizeof(k.url));
+    b->test(&k, true);
+    kit_end(&k);
+}
+
+static void on_sqlite(void **state)
+{
+    const both *b = *state;
+    kit k;
+
+    kit_begin(&k, b->command);
+    snprintf(k.url, sizeof(k.url), "sqlite:%s/test.db", k.dir);
+    b->test(&k, false);
+    kit_end(&k);
+}
+
+int kit_main(int argc, char **argv, void (*test)(kit *k, bool postgres))
+{
+    static const char *const settings[] = {"max_connections=30", "fsync=off", NULL};
+    static both b;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(on_postgresql, &b),
+        cmocka_unit_test_prestate(on_sqlite, &b),
+    };
+
+    if (argc < 2)
+        return 2;
+    b.command = argv[1];
+    b.test = test;
+    test_server_create(&b.server, settings, NULL, "apppw");
+    PGconn *conn = test_server_connect(&b.server, "app");
+    test_server_run(conn, "alter schema public owner to app; grant create on database app to app");
+    PQfinish(conn);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    test_server_remove(&b.server);
+    return failed;
 }

@@ -55,6 +55,13 @@ void kit_sql(const kit *k, const char *sql);
 /* Without a table or a history again: the schema public, or the file test.db. */
 void kit_empty(const kit *k, bool postgres);
 
+/*
+ * main() of a test that does the same on a database of either kind: test() is called with a kit
+ * whose url is that of an empty database, on a server of the test's own, and of a file. argv[1] is
+ * the path of tenon.
+ */
+int kit_main(int argc, char **argv, void (*test)(kit *k, bool postgres));
+
 int64_t kit_now_ms(void);
 void kit_sleep_ms(int64_t ms);
 

@@ -10,12 +10,8 @@
 #include <time.h>
 
 #include "kit.h"
-#include "server.h"
 
 enum { KILLS = 50, FILES = 50 };
-
-static const char *command;
-static test_server server;
 
 static const char *const deploy[] = {"migrate", "deploy", "-q", "--lock-wait", "2min", NULL};
 
@@ -126,112 +122,7 @@ static void killed_again_and_again(kit *k, bool postgres)
     printf("# %d kills, %d whole deploys\n", kills, whole);
 }
 
-static void on_postgresql(void **state)
-{
-    kit k;
-
-    (void)state;
-    kit_begin(&k, command);
-    test_server_url(&server, "app:apppw", "app", "sslmode=disable", k.url, sizeof(k.url));
-    killed_again_and_again(&k, true);
-    kit_end(&k);
-}
-
-static void on_sqlite(void **state)
-{
-    kit k;
-
-    (void)state;
-    kit_begin(&k, command);
-    snprintf(k.url, sizeof(k.url), "sqlite:%s/test.db", k.dir);
-    killed_again_and_again(&k, false);
-    kit_end(&k);
-}
-
-/* ---- SQLite: a table that others refer to, made anew statement by statement ----------------- */
-
-enum { REBUILDS = 8, REBUILD_KILLS = 8, USERS = 300 };
-
-static void write_rebuilds(const kit *k)
-{
-    char name[64];
-
-    kit_file(k, "001_users.sql",
-             "-- migrate:up\n"
-             "create table users (id integer primary key, email text);\n"
-             "create table posts (id integer primary key,"
-             " user_id integer not null references users on delete cascade);\n"
-             "with recursive n (i) as (select 1 union all select i + 1 from n where i < %d)"
-             " insert into users select i, 'u' || i from n;\n"
-             "insert into posts select id, id from users;\n",
-             USERS);
-    for (int i = 2; i < REBUILDS + 2; i++) {
-        snprintf(name, sizeof(name), "%03d_rebuild.sql", i);
-        kit_file(k, name,
-                 "-- migrate:up transaction:false%s\n"
-                 "create table users_new (id integer primary key, email text not null);\n"
-                 "insert into users_new select id, email from users;\n"
-                 "drop table users;\n"
-                 "alter table users_new rename to users;\n",
-                 i % 2 ? "" : " foreign-keys:off");
-    }
-}
-
-static void no_post_is_lost(const kit *k)
-{
-    if (kit_number(k, "select count(*) from sqlite_schema where name = 'posts'") == 1)
-        assert_int_equal(kit_number(k, "select count(*) from posts"), USERS);
-}
-
-static void rebuilding_on_sqlite(void **state)
-{
-    unsigned seed = (unsigned)time(NULL);
-    kit k;
-
-    (void)state;
-    printf("# seed %u\n", seed);
-    srand(seed);
-    kit_begin(&k, command);
-    snprintf(k.url, sizeof(k.url), "sqlite:%s/test.db", k.dir);
-    write_rebuilds(&k);
-    int64_t began = kit_now_ms();
-    kit_expect(&k, 0, kit_run(&k, deploy), 0);
-    int64_t duration = kit_now_ms() - began;
-    no_post_is_lost(&k);
-    for (int kills = 0; kills < REBUILD_KILLS;) {
-        kit_empty(&k, false);
-        for (int i = 0; i < 4 && kill_one(&k, duration * 3 / 4); i++) {
-            kills++;
-            no_post_is_lost(&k);
-        }
-        kit_expect(&k, 0, kit_run(&k, deploy), 0);
-        assert_int_equal(
-            kit_number(&k, "select count(*) from posts join users on users.id = user_id"), USERS);
-        assert_int_equal(kit_number(&k, "select count(*) from pragma_foreign_key_check"), 0);
-        assert_int_equal(kit_number(&k, "select count(*) from sqlite_schema"
-                                        " where name = 'users_new'"),
-                         0);
-    }
-    kit_end(&k);
-}
-
 int main(int argc, char **argv)
 {
-    static const char *const settings[] = {"max_connections=30", "fsync=off", NULL};
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(on_postgresql),
-        cmocka_unit_test(on_sqlite),
-        cmocka_unit_test(rebuilding_on_sqlite),
-    };
-
-    if (argc < 2)
-        return 2;
-    command = argv[1];
-    test_server_create(&server, settings, NULL, "apppw");
-    PGconn *conn = test_server_connect(&server, "app");
-    test_server_run(conn, "alter schema public owner to app; grant create on database app to app");
-    PQfinish(conn);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    test_server_remove(&server);
-    return failed;
+    return kit_main(argc, argv, killed_again_and_again);
 }

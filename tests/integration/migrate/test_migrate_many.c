@@ -8,12 +8,8 @@
 #include <string.h>
 
 #include "kit.h"
-#include "server.h"
 
 enum { DEPLOYERS = 10, ROUNDS = 3, FILES = 8 };
-
-static const char *command;
-static test_server server;
 
 static const char *const deploy[] = {"migrate", "deploy", "--lock-wait", "5min", NULL};
 
@@ -78,44 +74,7 @@ static void rounds(kit *k, bool postgres)
     }
 }
 
-static void on_postgresql(void **state)
-{
-    kit k;
-
-    (void)state;
-    kit_begin(&k, command);
-    test_server_url(&server, "app:apppw", "app", "sslmode=disable", k.url, sizeof(k.url));
-    rounds(&k, true);
-    kit_end(&k);
-}
-
-static void on_sqlite(void **state)
-{
-    kit k;
-
-    (void)state;
-    kit_begin(&k, command);
-    snprintf(k.url, sizeof(k.url), "sqlite:%s/test.db", k.dir);
-    rounds(&k, false);
-    kit_end(&k);
-}
-
 int main(int argc, char **argv)
 {
-    static const char *const settings[] = {"max_connections=30", "fsync=off", NULL};
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(on_postgresql),
-        cmocka_unit_test(on_sqlite),
-    };
-
-    if (argc < 2)
-        return 2;
-    command = argv[1];
-    test_server_create(&server, settings, NULL, "apppw");
-    PGconn *conn = test_server_connect(&server, "app");
-    test_server_run(conn, "alter schema public owner to app; grant create on database app to app");
-    PQfinish(conn);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    test_server_remove(&server);
-    return failed;
+    return kit_main(argc, argv, rounds);
 }
