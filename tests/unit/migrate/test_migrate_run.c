@@ -425,6 +425,32 @@ static void a_rebuild_in_steps_is_checked_at_its_end(void **state)
     assert_int_equal(number("select foreign_keys from pragma_foreign_keys"), 1);
 }
 
+/* Who goes on with it, and who goes back, has them off as well. */
+static void a_rebuild_in_steps_goes_on_and_back(void **state)
+{
+    static const char wrong[] = "-- migrate:up transaction:false\n"
+                                "create table p_new (id integer primary key, a text not null);\n"
+                                "insert into p_new select id, nothing from p;\n"
+                                "drop table p;\nalter table p_new rename to p;\n";
+    static const char back[] = "-- migrate:down transaction:false\n"
+                               "create table p_old (id integer primary key, a text);\n"
+                               "insert into p_old select id, a from p;\n"
+                               "drop table p;\nalter table p_old rename to p;\n";
+    char text[1000];
+
+    (void)state;
+    files("1_a.sql", parents, "2_b.sql", wrong, NULL);
+    fails(TN_SYNTAX, TN_MIGRATE_SQL, "2");
+    snprintf(text, sizeof(text), "%s%s", in_steps[0], back);
+    files("1_a.sql", parents, "2_b.sql", text, NULL);
+    deploys(1, "2");
+    assert_int_equal(number("select count(*) from c join p on c.p = p.id"), 2);
+    assert_int_equal(tn_migrate_down(db, set, &options, NULL, &err), TN_OK);
+    assert_int_equal(number("select count(*) from c join p on c.p = p.id"), 2);
+    assert_int_equal(number("select count(*) from _tenon_migrations"), 1);
+    assert_int_equal(number("select foreign_keys from pragma_foreign_keys"), 1);
+}
+
 /* The same where the last one takes no transaction, and where all are recorded but their end. */
 static void also_where_the_last_one_is_alone(void **state)
 {
@@ -677,6 +703,7 @@ int main(void)
         TEST(a_rebuild_that_would_lose_rows_fails),
         TEST(a_rebuild_in_steps_loses_nothing),
         TEST(a_rebuild_in_steps_is_checked_at_its_end),
+        TEST(a_rebuild_in_steps_goes_on_and_back),
         TEST(also_where_the_last_one_is_alone),
         TEST(a_rebuild_in_steps_begins_without_violations),
         TEST(a_view_in_the_way_is_named),
