@@ -107,6 +107,14 @@ static tn__again again(const tn__tok *words)
     return is(words[0], "drop") ? TN__AGAIN_DROP : TN__AGAIN_ASK;
 }
 
+static bool is_drop(tn_str sql)
+{
+    tn__tok words[WORDS];
+
+    first_words(sql, words);
+    return is(words[0], "drop") && is(words[1], "table");
+}
+
 static void classify(const splitter *s, tn__step *step)
 {
     static const char *const sqlite_alone[] = {"pragma", "vacuum", "attach", "detach", NULL};
@@ -120,7 +128,7 @@ static void classify(const splitter *s, tn__step *step)
     step->alone = s->dialect == TN__SQLITE && is_one_of(words[0], sqlite_alone);
     step->patient = has_word(step->sql, "concurrently");
     step->index = step->patient ? concurrent_index(step->sql) : (tn_str){"", 0};
-    step->drops = is(words[0], "drop") && is(words[1], "table");
+    step->drops = is_drop(step->sql);
 }
 
 /* ---- the list -------------------------------------------------------------------------------- */
@@ -174,6 +182,7 @@ static tn_status push_group(splitter *s, tn__script *script, tn_str begin, uint3
     tn_str sql = begin;
     uint32_t at;
     tn__step *step;
+    bool drops = false;
 
     while (tn__script_next(script, &sql, &at)) {
         switch (tn__sql_first_word(sql)) {
@@ -183,6 +192,7 @@ static tn_status push_group(splitter *s, tn__script *script, tn_str begin, uint3
             if (status != TN_OK)
                 return status;
             step->group = true;
+            step->drops = drops;
             return TN_OK;
         }
         case TN__STMT_BEGIN: return refuse(s, sql, "a BEGIN within BEGIN ... COMMIT");
@@ -190,7 +200,7 @@ static tn_status push_group(splitter *s, tn__script *script, tn_str begin, uint3
         case TN__STMT_SAVEPOINT:
         case TN__STMT_RELEASE:
         case TN__STMT_ROLLBACK_TO: s->ret->savepoints = true; break;
-        default: break;
+        default: drops = drops || is_drop(sql); break;
         }
     }
     return refuse(s, begin, "this BEGIN has no COMMIT");
