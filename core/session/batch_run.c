@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "session/batch.h"
 #include "session/bind.h"
+#include "session/guard.h"
 #include "session/portal.h"
 #include "session/query.h"
 #include "session/transaction.h"
@@ -36,6 +37,7 @@ typedef struct pass {
     size_t bound;    /* and went well: it may have been sent */
     size_t told;     /* answered or failed */
     bool stopped;    /* one failed, and nothing behind it runs */
+    bool single;     /* one statement, behind a savepoint of its own */
     tn_status why;   /* what ended the whole; TN_OK: nothing did, so far */
     tn__watch watch; /* of the one whose answer comes next */
 } pass;
@@ -312,6 +314,8 @@ static tn_status prepare_all(pass *p, tn_error *err)
 
     for (size_t i = 0; i < batch->n_texts && !p->stopped; i++) {
         tn__batch_text *text = &batch->texts[i];
+        if (p->single && text_of(p, item_at(p, 0)) != text)
+            continue;
         tn_status status = prepare_text(p, text, err);
         if (status == TN_OK)
             continue;
@@ -530,10 +534,28 @@ static tn_status run_on(pass *p, tn_error *err)
         if (status == TN_OK && !p->stopped && p->batch->n_order)
             status = run_once(p, err);
         bool again = status == TN_OK && once_more(p, attempt);
+        if (again && p->single)
+            status = tn__guard_begin(p->db, p->deadline_ns, err);
         release_statements(p);
-        if (!again)
+        if (!again || status != TN_OK)
             return status;
     }
+}
+
+/* Each for itself within a transaction whose calls are guarded. */
+static tn_status run_guarded(pass *p, tn_error *err)
+{
+    tn_status status = TN_OK;
+
+    p->single = true;
+    for (size_t i = 0; i < p->batch->count && status == TN_OK; i++) {
+        p->batch->order[0] = (uint32_t)i;
+        p->batch->n_order = 1;
+        status = tn__guard_begin(p->db, p->deadline_ns, err);
+        if (status == TN_OK)
+            status = run_on(p, err);
+    }
+    return status;
 }
 
 /* ---- from outside ---------------------------------------------------------------------------- */
@@ -630,13 +652,12 @@ static tn_status run_here(tn_batch_t *batch, tn_db *db, uint32_t flags, int64_t 
     if (db->kind == TN__DB_CLIENT)
         status = provider->acquire(provider, p.deadline_ns, &p.conn, err);
     else
-        status = tn__portal_free_wire(p.conn, provider->row_buffer, p.deadline_ns,
-                                      tn__db_grace_ms(db, p.deadline_ns), err);
+        status = tn__guard_free_wire(db, p.conn, p.deadline_ns, err);
     if (status == TN_OK) {
         batch->independent = flags & TN_BATCH_EACH;
         batch->outcome = TN_OUTCOME_NONE;
         tn__host_begin(&p.conn->host);
-        status = run_on(&p, err);
+        status = db->call_savepoints ? run_guarded(&p, err) : run_on(&p, err);
         tn__host_end(&p.conn->host);
         if (db->kind == TN__DB_CLIENT)
             provider->release(provider, p.conn);
@@ -780,8 +801,9 @@ static tn_status run(tn_batch_t *batch, tn_db *db, const tn_batch_options *optio
     tn_status status = check(batch, db, err);
     if (status != TN_OK)
         return status;
-    bool inside = db->kind == TN__DB_TXN || (db->kind == TN__DB_SESSION && !db->conn->attached &&
-                                             tn__conn_state(db->conn) != TN_CONN_IDLE);
+    bool inside = db->kind == TN__DB_TXN ? !db->call_savepoints
+                                         : (db->kind == TN__DB_SESSION && !db->conn->attached &&
+                                            tn__conn_state(db->conn) != TN_CONN_IDLE);
     status = check_options(db, options, inside, err);
     if (status != TN_OK || !batch->count)
         return status;
