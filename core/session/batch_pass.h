@@ -25,6 +25,7 @@ typedef struct tn__pass {
     size_t bound;    /* and went well: it may have been sent */
     size_t told;     /* answered or failed */
     bool stopped;    /* one failed, and nothing behind it runs */
+    bool single;     /* one statement, behind a savepoint of its own */
     tn_status why;   /* what ended the whole; TN_OK: nothing did, so far */
     tn__watch watch; /* of the one whose answer comes next */
 } tn__pass;

@@ -91,7 +91,8 @@ static void foresee(tn__pass *p, size_t first, foresight *ret)
     tn__cached *entries[TOGETHER_MAX];
     size_t made = 0, n;
 
-    if (!p->conn->driver->stmt.prepare_all || p->batch->texts[first].stmt || ret->failed == first)
+    if (p->single || !p->conn->driver->stmt.prepare_all || p->batch->texts[first].stmt ||
+        ret->failed == first)
         return;
     n = gather(p, first, texts);
     for (size_t i = 0; i < n; i++) {
@@ -178,6 +179,8 @@ tn_status tn__pass_prepare(tn__pass *p, tn_error *err)
 
     for (size_t i = 0; i < batch->n_texts && !p->stopped; i++) {
         tn__batch_text *text = &batch->texts[i];
+        if (p->single && tn__pass_text(p, tn__pass_item(p, 0)) != text)
+            continue;
         tn_status status = prepare_text(p, i, &seen, err);
         if (status == TN_OK)
             continue;

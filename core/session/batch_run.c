@@ -9,7 +9,7 @@
 #include "base/lexer.h"
 #include "base/relaxed.h"
 #include "base/str.h"
-#include "session/portal.h"
+#include "session/guard.h"
 #include "session/transaction.h"
 
 static tn_status run_once(tn__pass *p, tn_error *err)
@@ -121,10 +121,31 @@ tn_status tn__pass_run(tn__pass *p, tn_error *err)
         if (status == TN_OK && !p->stopped && p->batch->n_order)
             status = run_once(p, err);
         bool again = status == TN_OK && once_more(p, attempt);
+        if (again && p->single)
+            status = tn__guard_begin(p->db, p->deadline_ns, err);
         tn__pass_release(p);
-        if (!again)
+        if (!again || status != TN_OK)
             return status;
     }
+}
+
+/* Each for itself within a transaction whose calls are guarded. */
+static tn_status run_guarded(tn__pass *p, tn_error *err)
+{
+    tn_status status = TN_OK;
+
+    p->single = true;
+    for (size_t i = 0; i < p->batch->count && status == TN_OK; i++) {
+        p->batch->order[0] = (uint32_t)i;
+        p->batch->n_order = 1;
+        status = tn__guard_begin(p->db, p->deadline_ns, err);
+        if (status != TN_OK)
+            return status;
+        status = tn__pass_run(p, err);
+        if (p->batch->items[i].state == TN__BATCH_FAILED)
+            tn__txn_note(p->db, TN_FAILED);
+    }
+    return status;
 }
 
 /* ---- from outside ---------------------------------------------------------------------------- */
@@ -222,13 +243,12 @@ static tn_status run_here(tn_batch_t *batch, tn_db *db, uint32_t flags, int64_t 
     if (db->kind == TN__DB_CLIENT)
         status = provider->acquire(provider, p.deadline_ns, &p.conn, err);
     else
-        status = tn__portal_free_wire(p.conn, provider->row_buffer, p.deadline_ns,
-                                      tn__db_grace_ms(db, p.deadline_ns), err);
+        status = tn__guard_free_wire(db, p.conn, p.deadline_ns, err);
     if (status == TN_OK) {
         batch->independent = flags & TN_BATCH_EACH;
         batch->outcome = TN_OUTCOME_NONE;
         tn__host_begin(&p.conn->host);
-        status = tn__pass_run(&p, err);
+        status = db->call_savepoints ? run_guarded(&p, err) : tn__pass_run(&p, err);
         tn__txn_note(db, p.stopped ? TN_FAILED : status);
         tn__host_end(&p.conn->host);
         if (db->kind == TN__DB_CLIENT)
@@ -261,8 +281,9 @@ static tn_status run(tn_batch_t *batch, tn_db *db, const tn_batch_options *optio
     tn_status status = check(batch, db, err);
     if (status != TN_OK)
         return status;
-    bool inside = db->kind == TN__DB_TXN || (db->kind == TN__DB_SESSION && !db->conn->attached &&
-                                             tn__conn_state(db->conn) != TN_CONN_IDLE);
+    bool inside = db->kind == TN__DB_TXN ? !db->call_savepoints
+                                         : (db->kind == TN__DB_SESSION && !db->conn->attached &&
+                                            tn__conn_state(db->conn) != TN_CONN_IDLE);
     status = check_options(db, options, inside, err);
     if (status != TN_OK || !batch->count)
         return status;

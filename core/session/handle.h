@@ -63,6 +63,8 @@ struct tn_db {
     tn__span span;              /* of a transaction, see observe/trace.h */
     struct tn_bulk *bulk;       /* a transaction that is a bulk: cut off when it ends, see bulk.h */
     bool failed;                /* a transaction of which a statement failed, see transaction.h */
+    bool call_savepoints;       /* of a transaction, see guard.h */
+    bool saved;                 /* and such a savepoint is set */
 };
 
 /* The handle is one, and nothing forbids its use now: TN_MISUSE, TN_FORKED, TN_LOST, TN_SHUTDOWN

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "observe/traceparent.h"
 #include "session/bind.h"
+#include "session/guard.h"
 #include "session/transaction.h"
 #include "session/watch.h"
 
@@ -57,8 +58,7 @@ static tn_status take_connection(tn__run *run, tn_db *db, tn_error *err)
     run->db = db;
     if (db->kind != TN__DB_CLIENT) {
         run->on.conn = db->conn;
-        return tn__portal_free_wire(run->on.conn, provider->row_buffer, run->deadline_ns,
-                                    tn__db_grace_ms(db, run->deadline_ns), err);
+        return tn__guard_free_wire(db, run->on.conn, run->deadline_ns, err);
     }
     return provider->acquire(provider, run->deadline_ns, &run->on.conn, err);
 }
@@ -228,7 +228,7 @@ static tn_status execute(tn__run *run, tn__sql *sql, const tn_arglist *args, uin
                          tn_error *err)
 {
     tn__conn *conn = run->on.conn;
-    int attempts = run->in_transaction ? 1 : STALE_ATTEMPTS;
+    int attempts = run->in_transaction && !run->db->saved ? 1 : STALE_ATTEMPTS;
     tn_error why; /* large, and only filled on failure */
 
     why.status = TN_OK;
@@ -257,7 +257,9 @@ static tn_status execute(tn__run *run, tn__sql *sql, const tn_arglist *args, uin
             err->retry = TN_RETRY_STATEMENT; /* nothing was run */
             return err->status != TN_OK ? err->status : TN_FAILED;
         }
-        status = prepare_anew(run, sql, err);
+        status = tn__guard_begin(run->db, run->deadline_ns, err);
+        if (status == TN_OK)
+            status = prepare_anew(run, sql, err);
         if (status != TN_OK)
             return status;
     }
@@ -399,7 +401,12 @@ static tn_status begin(tn__run *run, tn_db *db, const tn_call *call, const tn__s
                                                      tn__conn_state(run->on.conn) != TN_CONN_IDLE);
     run->on.depth = db->depth;
     tn__host_begin(&run->on.conn->host);
-    return TN_OK;
+    status = tn__guard_begin(db, run->deadline_ns, err);
+    if (TN_LIKELY(status == TN_OK))
+        return TN_OK;
+    tn__host_end(&run->on.conn->host);
+    tn__db_leave(db);
+    return status;
 }
 
 /* The statement from the cache, if the caller's text stands where it stood before; else the text is
@@ -577,7 +584,7 @@ static tn_status leave(tn__run *run, tn_error *err)
     bool cut = tn__conn_state(conn) == TN_CONN_BUSY;
     tn__conn_settle(conn, cut ? tn__db_grace_ms(run->db, run->deadline_ns) : 0, NULL);
     tn__host_end(&conn->host);
-    if (!cut || !run->in_transaction)
+    if (!cut || !run->in_transaction || run->db->saved)
         return TN_OK;
     return tn__run_cut_off(err);
 }

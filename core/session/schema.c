@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "session/guard.h"
 #include "session/handle.h"
 #include "session/portal.h"
 
@@ -24,8 +25,8 @@ static tn_status take_connection(tn_db *db, int64_t deadline_ns, tn__conn **ret,
     if (db->kind == TN__DB_CLIENT)
         return provider->acquire(provider, deadline_ns, ret, err);
     *ret = db->conn;
-    return tn__portal_free_wire(db->conn, provider->row_buffer, deadline_ns,
-                                tn__db_grace_ms(db, deadline_ns), err);
+    tn_status status = tn__guard_free_wire(db, db->conn, deadline_ns, err);
+    return status == TN_OK ? tn__guard_begin(db, deadline_ns, err) : status;
 }
 
 /* A transaction that the driver had to leave open is no concern of the handle's user. */

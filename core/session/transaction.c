@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "observe/log.h"
 #include "session/bulk.h"
+#include "session/guard.h"
 #include "session/portal.h"
 #include "session/run.h"
 #include "session/txnwatch.h"
@@ -48,15 +49,18 @@ static tn_status start(tn_db *tx, const tn_txn_options *options, tn_error *err)
         .eager = tx->parent && tx->provider != tx->parent->provider,
     };
 
-    tn_status status = tn__portal_free_wire(conn, tx->provider->row_buffer, tx->deadline_ns,
-                                            tn__db_grace_ms(tx, tx->deadline_ns), err);
+    tn_db *on = tx->depth > 1 ? tx->parent : tx;
+    tn_status status = tn__guard_free_wire(on, conn, tx->deadline_ns, err);
     if (status != TN_OK)
         return status;
     if (tx->depth == 1 && tn__conn_state(conn) != TN_CONN_IDLE)
         return tn_error_set(err, TN_MISUSE, "25001",
                             "a transaction that was begun by SQL text is open on this session");
     tn__host_begin(&conn->host);
-    if (tx->depth == 1)
+    status = tn__guard_end(on, tx->deadline_ns, err);
+    if (status != TN_OK)
+        ;
+    else if (tx->depth == 1)
         status = conn->driver->txn.begin(conn->drv, &request, tx->deadline_ns, err);
     else if (!conn->driver->txn.savepoint)
         status = tn_error_set(err, TN_UNSUPPORTED, "0A000", "the driver has no savepoints");
@@ -147,6 +151,14 @@ static int64_t deadline_of(const tn_db *db, const tn_txn_options *options)
                             tn__deadline_after_ms(tn__now_ns(), options->timeout_ms));
 }
 
+/* Who was compiled before there was this knows nothing of it. */
+static bool wants_savepoints(const tn_txn_options *options)
+{
+    size_t end = offsetof(tn_txn_options, call_savepoints) + sizeof(options->call_savepoints);
+
+    return options->size >= end && options->call_savepoints;
+}
+
 static tn_status begin(tn_db *db, const tn_txn_options *options, int64_t deadline_ns,
                        tn_db **ret_tx, tn_error *err)
 {
@@ -160,6 +172,7 @@ static tn_status begin(tn_db *db, const tn_txn_options *options, int64_t deadlin
     tx->parent = db;
     tx->depth = db->depth + 1;
     tx->deadline_ns = deadline_ns;
+    tx->call_savepoints = wants_savepoints(options);
     if (db->kind != TN__DB_CLIENT)
         tx->timeout_ms = tn__relaxed(&db->timeout_ms);
     tn_status status = take_and_start(tx, options, err);
@@ -382,7 +395,7 @@ static tn_status end_level(tn_db *tx, const tn__txn_end *end, tn_error *err)
     tn__conn *conn = tx->conn;
 
     /* What the server does not know of is not left to it. */
-    if (tx->failed && tn__conn_state(conn) == TN_CONN_IN_TXN)
+    if (tn__txn_failed(tx) && tn__conn_state(conn) == TN_CONN_IN_TXN)
         return had_failed(tx, err);
     if (tx->depth == 1)
         return commit_for_good(tx, end, err);
@@ -430,6 +443,7 @@ static tn_status commit(tn_db *tx, const tn__txn_end *end, tn_error *err)
         return status;
     bool failed = tn__conn_state(tx->conn) == TN_CONN_FAILED;
     end_rows(tx, true);
+    (void)tn__guard_end(tx, tx->deadline_ns, NULL); /* what is failed then is found below */
     if (!failed && !tx->conn->discard && tn__conn_state(tx->conn) == TN_CONN_FAILED) {
         (void)undo(tx, NULL);
         return tn__run_cut_off(err);

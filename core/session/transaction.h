@@ -21,12 +21,18 @@ static inline void tn__txn_note(tn_db *db, tn_status status)
         db->failed = true;
 }
 
+/* Behind a savepoint (guard.h) it is undone before the next call. */
+static inline bool tn__txn_failed(const tn_db *db)
+{
+    return db->failed && !db->call_savepoints;
+}
+
 /* TN_ABORTED for one of which a statement failed. */
 tn_status tn__txn_refuse(tn_error *err);
 
 static inline tn_status tn__txn_check(const tn_db *db, tn_error *err)
 {
-    return TN_UNLIKELY(db->failed) ? tn__txn_refuse(err) : TN_OK;
+    return TN_UNLIKELY(tn__txn_failed(db)) ? tn__txn_refuse(err) : TN_OK;
 }
 
 /* What is done in the place of COMMIT alone. */

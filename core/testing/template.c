@@ -237,15 +237,18 @@ static tn_status share_base(tn_template *t, tn_db **ret, tn_error *err)
 
 tn_db *tn_testing_rollback(tn_template *t, tn_error *err)
 {
+    tn_txn_options options = TN_TXN_OPTIONS_INIT;
     tn_error why = TN_ERROR_INIT;
     tn__case *c = new_case(t, true, err);
     tn_db *base;
 
     if (!c)
         return NULL;
+    /* As on a client an error concerns nobody but the call that had it. */
+    options.call_savepoints = true;
     tn_status status = share_base(t, &base, &why);
     if (status == TN_OK)
-        status = tn_begin(base, NULL, &c->copy.db, &why);
+        status = tn_begin(base, &options, &c->copy.db, &why);
     if (status == TN_OK)
         return add_case(t, c);
     if (err)

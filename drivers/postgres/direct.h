@@ -66,6 +66,7 @@ typedef struct pg_direct {
     bool misfit;            /* its columns are not those that were described */
     bool no_rows;           /* it says that it has none */
     bool copies;            /* the server began a COPY */
+    bool two;               /* the command is two, and the first tag has not come */
     bool question;          /* the number is asked for behind the statement */
     tn_driver_stmt *making; /* is parsed under its name by what is under way; or NULL */
     char status;   /* of the transaction as of the last end that was read here: I, T, E; 0: libpq
@@ -137,7 +138,7 @@ static inline bool pg_direct_at_hand(const pg_direct *d, pg_message *ret)
 /* A prepared statement whose parameters stand in conn->encoder; ahead of it a BEGIN that is
  * pending, behind it, where wanted, the question for the transaction's number. */
 tn_status pg_direct_send(tn_driver_stmt *stmt, size_t n_params, int64_t deadline_ns, tn_error *err);
-/* A command without rows, answered whole; tag has 64 bytes. */
+/* A command without rows, or two, answered whole; tag has 64 bytes. */
 tn_status pg_direct_command(tn_driver_conn *conn, const char *sql, tn_phase phase,
                             int64_t deadline_ns, char *tag, tn_error *err);
 

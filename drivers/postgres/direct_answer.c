@@ -141,6 +141,10 @@ static bool take_part(tn_driver_conn *conn, const tn_driver_stmt *stmt, const pg
         return (d->stage == PG_STAGE_STATEMENT && !d->no_rows) || d->stage == PG_STAGE_QUESTION;
     case 'I':
     case 'C':
+        if (d->stage == PG_STAGE_STATEMENT && d->two) {
+            d->two = false;
+            return true;
+        }
         if (d->stage == PG_STAGE_SYNC ||
             (d->stage == PG_STAGE_STATEMENT && !take_tag(conn, message)))
             return false;

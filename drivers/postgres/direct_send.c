@@ -121,7 +121,7 @@ static tn_status leave(tn_driver_conn *conn, pg_stage stage, tn_phase phase, int
         return kit_nomem(conn->host, err, phase);
     }
     d->stage = (uint8_t)stage;
-    d->complete = d->misfit = d->no_rows = false;
+    d->complete = d->misfit = d->no_rows = d->two = false;
     tn__buf_reset(&d->error);
     conn->failed = false;
     conn->pending = true;
@@ -233,6 +233,7 @@ tn_status pg_direct_command(tn_driver_conn *conn, const char *sql, tn_phase phas
     d->question = false;
     conn->command_tag[0] = '\0';
     tn_status status = leave(conn, PG_STAGE_STATEMENT, phase, deadline_ns, err);
+    d->two = strchr(sql, ';') != NULL;
     if (status == TN_OK)
         status = pg_direct_drain(conn, phase, deadline_ns, err);
     if (status == TN_OK)

@@ -143,6 +143,7 @@ struct tn_driver_conn {
     int encoding;    /* libpq's number of UTF8 */
     pg_direct direct;
     const char *begin;     /* BEGIN that goes ahead of the next statement; NULL: none is due */
+    uint32_t released;     /* RELEASE of this savepoint waits for the next one; 0: none does */
     bool begin_refused;    /* there is no transaction, and statements must not be run without */
     char command_tag[64];  /* of the answer that was read directly */
     bool foreign_encoding; /* client_encoding was changed, which libpq was not told */

@@ -93,6 +93,7 @@ static tn_status begin(tn_driver_conn *conn, const tn_txn_request *request, int6
     if (status != TN_OK)
         return status;
     conn->begin = begins[request->isolation][request->read_only][request->deferrable];
+    conn->released = 0;
     pg_identity_begin(conn, request->read_only);
     return eager ? pg_begin_now(conn, deadline_ns, err) : TN_OK;
 }
@@ -169,15 +170,25 @@ tn_status pg_rollback(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err)
 
 /* ---- savepoints ------------------------------------------------------------------------------ */
 
+/*
+ * RELEASE leaves with the next SAVEPOINT, in one round trip, or not at all: to go on within a
+ * savepoint that nobody goes back to makes no difference, and whatever ends the transaction or one
+ * further out ends it too.
+ */
 static tn_status savepoint_command(tn_driver_conn *conn, const char *verb, uint32_t level,
                                    int64_t deadline_ns, tn_error *err)
 {
-    char sql[64];
+    char sql[96] = "";
+    size_t used = 0;
 
     tn_status status = pg_begin_now(conn, deadline_ns, err);
     if (status != TN_OK)
         return status;
-    snprintf(sql, sizeof(sql), "%s tn_%u", verb, (unsigned)level);
+    if (conn->released && pg_txn(conn) == PQTRANS_INTRANS)
+        used = (size_t)snprintf(sql, sizeof(sql), "RELEASE SAVEPOINT tn_%u;",
+                                (unsigned)conn->released);
+    snprintf(sql + used, sizeof(sql) - used, "%s tn_%u", verb, (unsigned)level);
+    conn->released = 0;
     return simple(conn, sql, TN_PHASE_EXECUTE, deadline_ns, err);
 }
 
@@ -188,12 +199,22 @@ static tn_status savepoint(tn_driver_conn *conn, uint32_t level, int64_t deadlin
 
 static tn_status release(tn_driver_conn *conn, uint32_t level, int64_t deadline_ns, tn_error *err)
 {
-    return savepoint_command(conn, "RELEASE SAVEPOINT", level, deadline_ns, err);
+    bool gone = conn->released && conn->released <= level;
+
+    if (gone || conn->begin || conn->begin_refused || conn->broken ||
+        pg_txn(conn) != PQTRANS_INTRANS)
+        return savepoint_command(conn, "RELEASE SAVEPOINT", level, deadline_ns, err);
+    tn_status status = pg_ready(conn, TN_PHASE_EXECUTE, err);
+    if (status == TN_OK)
+        conn->released = level;
+    return status;
 }
 
 static tn_status rollback_to(tn_driver_conn *conn, uint32_t level, int64_t deadline_ns,
                              tn_error *err)
 {
+    if (conn->released > level) /* it is within this one */
+        conn->released = 0;
     return savepoint_command(conn, "ROLLBACK TO SAVEPOINT", level, deadline_ns, err);
 }
 

@@ -4,8 +4,8 @@
  * lock; behind it nothing can get in between, so that the others are bound and stepped.
  *
  * SQLite holds nothing against a value that is not of its column's type, and reading it would fail
- * then. So the columns' declared types are looked up, values are converted to them by the host, and
- * texts are read here as PostgreSQL reads them.
+ * then. So the columns' declared types are looked up, values are converted to them by the host,
+ * texts are read here as PostgreSQL reads them, and what numeric(p,s) and varchar(n) say is kept.
  */
 #include "sqlite/lite.h"
 
@@ -20,7 +20,9 @@ struct tn_driver_bulk {
     size_t n_columns;
     lite_type *types;
     tn_param *params;
-    tn_value *values; /* of one row, texts read */
+    bool *bounded;    /* one a column, see lite_has_bounds() */
+    uint32_t *most;   /* bytes of a text that is bound as it is; 0: none is */
+    tn_value *values; /* of one row, converted */
     tn__arena arena;  /* for them */
     uint64_t rows;
     uint64_t failed_row;
@@ -45,6 +47,10 @@ static void take_type(tn_driver_bulk *bulk, sqlite3_stmt *stmt, size_t i)
     const char *declared = sqlite3_column_decltype(stmt, (int)i);
 
     (void)lite_decltype(kit_str(declared), type);
+    bulk->bounded[i] = lite_has_bounds(type);
+    bulk->most[i] = !bulk->bounded[i]                     ? UINT32_MAX
+                    : strcmp(type->sql, "character") == 0 ? 0 /* blanks are filled in */
+                                                          : (uint32_t)type->modifier;
     bulk->params[i] = (tn_param){
         .type = type->type,
         .element = type->element,
@@ -80,6 +86,8 @@ static void free_bulk(tn_driver_bulk *bulk)
     tn__arena_free(&bulk->arena);
     free(bulk->types);
     free(bulk->params);
+    free(bulk->bounded);
+    free(bulk->most);
     free(bulk->values);
     free(bulk);
 }
@@ -97,8 +105,10 @@ static tn_driver_bulk *new_bulk(tn_driver_conn *conn, const tn_bulk_request *req
     tn__arena_init(&bulk->arena, TN__BUF_MAX);
     bulk->types = calloc(n, sizeof *bulk->types);
     bulk->params = calloc(n, sizeof *bulk->params);
+    bulk->bounded = calloc(n, sizeof *bulk->bounded);
+    bulk->most = calloc(n, sizeof *bulk->most);
     bulk->values = calloc(n, sizeof *bulk->values);
-    if (bulk->types && bulk->params && bulk->values)
+    if (bulk->types && bulk->params && bulk->bounded && bulk->most && bulk->values)
         return bulk;
     free_bulk(bulk);
     return NULL;
@@ -141,31 +151,52 @@ static bool is_foreign_text(const lite_type *type, const tn_value *value)
     return value->type == TN_TYPE_TEXT && type->type != TN_TYPE_TEXT && type->type != TN_TYPE_NULL;
 }
 
-/* Texts for columns of other types are read. *ret: the row as it is to be bound. */
-static tn_status read_texts(tn_driver_bulk *bulk, const tn_value *values, const tn_value **ret,
-                            tn_error *err)
+static bool to_be_converted(const tn_driver_bulk *bulk, size_t i, const tn_value *value)
+{
+    return is_foreign_text(&bulk->types[i], value) ||
+           (bulk->bounded[i] && value->type != TN_TYPE_NULL);
+}
+
+/* Reads a text for a column of another type, and makes the value fit what the column may hold.
+ * NULL, or the SQLSTATE. */
+static const char *convert(tn_driver_bulk *bulk, size_t i, const tn_value *value, char *message,
+                           size_t size)
 {
     tn_driver_conn *conn = bulk->conn;
+    const lite_type *type = &bulk->types[i];
+    tn_value *ret = &bulk->values[i];
+    const char *wrong = NULL;
+
+    *ret = *value;
+    if (is_foreign_text(type, value))
+        wrong = lite_text_parse(conn, type, tn__str(value->as.ptr, value->len), &bulk->arena, ret,
+                                message, size);
+    if (!wrong && bulk->bounded[i]) {
+        tn_value read = *ret;
+        wrong = lite_fit(conn, type, &read, &bulk->arena, ret, message, size);
+    }
+    return wrong;
+}
+
+/* *ret: the row as it is to be bound. */
+static tn_status convert_row(tn_driver_bulk *bulk, const tn_value *values, const tn_value **ret,
+                             tn_error *err)
+{
     char message[256];
     bool any = false;
 
     for (size_t i = 0; !any && i < bulk->n_columns; i++)
-        any = is_foreign_text(&bulk->types[i], &values[i]);
+        any = to_be_converted(bulk, i, &values[i]);
     *ret = any ? bulk->values : values;
     if (!any)
         return TN_OK;
     tn__arena_reset(&bulk->arena);
     for (size_t i = 0; i < bulk->n_columns; i++) {
-        bulk->values[i] = values[i];
-        if (!is_foreign_text(&bulk->types[i], &values[i]))
-            continue;
-        const char *wrong = lite_text_parse(conn, &bulk->types[i],
-                                            tn__str(values[i].as.ptr, values[i].len), &bulk->arena,
-                                            &bulk->values[i], message, sizeof message);
+        const char *wrong = convert(bulk, i, &values[i], message, sizeof message);
         if (!wrong)
             continue;
         bulk->failed_column = (uint32_t)i + 1;
-        return lite_fail(conn, TN_PHASE_BIND, wrong, err, "%s", message);
+        return lite_fail(bulk->conn, TN_PHASE_BIND, wrong, err, "%s", message);
     }
     return TN_OK;
 }
@@ -176,7 +207,7 @@ static tn_status insert_first(tn_driver_bulk *bulk, const tn_value *values, int6
     tn_driver_cursor *cursor;
     const tn_value *row;
 
-    tn_status status = read_texts(bulk, values, &row, err);
+    tn_status status = convert_row(bulk, values, &row, err);
     if (status == TN_OK)
         status = lite_cursor_execute(bulk->insert, row, bulk->n_columns, 0, deadline_ns, &cursor,
                                      err);
@@ -205,7 +236,8 @@ static bool bind_usual(const tn_driver_bulk *bulk, const tn_value *values)
             rc = sqlite3_bind_double(stmt, index, value->as.f);
             break;
         case TN_TYPE_TEXT:
-            if (is_foreign_text(&bulk->types[i], value))
+            if (is_foreign_text(&bulk->types[i], value) || value->len > bulk->most[i] ||
+                !bulk->most[i])
                 return false;
             rc = sqlite3_bind_text64(stmt, index, value->as.ptr, value->len, SQLITE_STATIC,
                                      SQLITE_UTF8);
@@ -223,7 +255,7 @@ static tn_status insert_next(tn_driver_bulk *bulk, const tn_value *values, tn_er
     const tn_value *row;
 
     if (!bind_usual(bulk, values)) {
-        tn_status status = read_texts(bulk, values, &row, err);
+        tn_status status = convert_row(bulk, values, &row, err);
         if (status == TN_OK)
             status = lite_bind(insert, row, bulk->n_columns, err);
         if (status != TN_OK)

@@ -170,8 +170,11 @@ static const struct known *look_up(const char *words)
 
 static void set_modifier(const parts *p, lite_type *ret)
 {
-    if (p->n_numbers == 0)
+    if (p->n_numbers == 0) {
+        if (strcmp(p->words, "char") == 0 || strcmp(p->words, "character") == 0)
+            ret->modifier = 1;
         return;
+    }
     if (ret->type == TN_TYPE_TEXT) {
         ret->modifier = p->numbers[0];
     } else if (ret->type == TN_TYPE_NUMERIC && p->numbers[0] >= 1 && p->numbers[0] <= 1000) {

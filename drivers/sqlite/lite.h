@@ -203,7 +203,8 @@ typedef struct lite_type {
 /* false: not one of PostgreSQL's types; *ret is then by storage class. */
 bool lite_decltype(tn_str declared, lite_type *ret);
 
-/* ---- value.c, canonical.c, parse.c, bind.c -------------------------------------------------- */
+/* ---- value.c, canonical.c, parse.c, fit.c, bind.c
+ * -------------------------------------------------- */
 
 /* One stored value as its column's type says; texts go into the arena. NULL or what is wrong:
  * the SQLSTATE. */
@@ -220,6 +221,16 @@ bool lite_value_text(const tn_value *value, tn__buf *out);
  * PostgreSQL's words in message. */
 const char *lite_text_parse(tn_driver_conn *conn, const lite_type *type, tn_str text,
                             tn__arena *arena, tn_value *ret, char *message, size_t size);
+
+/* fit.c. Does the type say how much a value may be: numeric(p,s), varchar(n), char(n)? */
+bool lite_has_bounds(const lite_type *type);
+/* A value of the type as PostgreSQL would keep it there: rounded, cut, filled with blanks. NULL, or
+ * the SQLSTATE with PostgreSQL's words in message. */
+const char *lite_fit(tn_driver_conn *conn, const lite_type *type, const tn_value *value,
+                     tn__arena *arena, tn_value *ret, char *message, size_t size);
+/* A number in its normal form with the digits behind the point that the type has, appended to out;
+ * nothing for NaN and its like. NULL, or the SQLSTATE: it has too many digits, or no memory. */
+const char *lite_numeric_scale(const lite_type *type, tn_str normal, tn__buf *out);
 
 /* Binds all; copies what must outlive the call into the statement's arena. */
 tn_status lite_bind(tn_driver_stmt *stmt, const tn_value *params, size_t n_params, tn_error *err);

@@ -86,29 +86,17 @@ static const char *read_float(const lite_type *type, double number, tn_value *re
     return NULL;
 }
 
-/* Digits before the point of a normal form. */
-static int whole_digits(tn_str normal)
-{
-    int n = 0;
-
-    for (size_t i = 0; i < normal.len && normal.ptr[i] != '.'; i++)
-        n += normal.ptr[i] >= '0' && normal.ptr[i] <= '9' && (n > 0 || normal.ptr[i] != '0');
-    return n;
-}
-
 static const char *scale_numeric(tn_driver_conn *conn, const lite_type *type, tn_str normal,
                                  tn__arena *arena, tn_value *ret)
 {
     tn__buf *scaled = &conn->scratch;
 
     tn__buf_reset(scaled);
-    if (type->scale >= 0 && tn__decimal_rescale(normal, type->scale, scaled)) {
+    const char *wrong = type->scale >= 0 ? lite_numeric_scale(type, normal, scaled) : NULL;
+    if (wrong)
+        return wrong;
+    if (scaled->len)
         normal = tn__str(scaled->ptr, scaled->len);
-        if (whole_digits(normal) > type->precision - type->scale)
-            return BAD_RANGE;
-    }
-    if (scaled->failed)
-        return NO_MEMORY;
     return give_copy(normal.ptr, (int)normal.len, TN_TYPE_NUMERIC, arena, ret);
 }
 

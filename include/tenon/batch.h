@@ -43,7 +43,7 @@ typedef enum tn_batch_mode {
      * all or nothing. On a transaction: the statements are part of it. */
     TN_BATCH_ATOMIC = 0,
     /* On a client or session: each is a transaction of its own; one that fails stops no other. On a
-     * transaction: TN_MISUSE, 25001. */
+     * transaction: TN_MISUSE, 25001, but for one with call_savepoints, where each is a call. */
     TN_BATCH_INDEPENDENT
 } tn_batch_mode;
 

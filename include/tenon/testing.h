@@ -75,10 +75,21 @@ TN_API TN_NODISCARD tn_db *tn_testing_fresh(tn_template *t, tn_error *err);
 
 /*
  * A transaction on a copy that all calls of this function share: the test's own transactions are
- * savepoints in it, and nothing of it stays. Faster, and not the same: constraints that are
- * deferred to COMMIT are not checked, now() stands still, a second connection sees nothing of it,
- * sequences go on counting, and tn_txn_options of the test's (isolation) are refused. Ended with
- * tn_testing_end().
+ * savepoints in it, and nothing of it stays. A call that fails on this handle is undone by itself
+ * and the handle goes on, as on a client: a savepoint stands before each call
+ * (tn_txn_options.call_savepoints). On PostgreSQL that is one round trip more a call, as much again
+ * as a small statement takes.
+ *
+ * Faster, and not the same; where that matters, use tn_testing_fresh().
+ *
+ * Constraints that are deferred to COMMIT are not checked, now() stands still, locks are held until
+ * the end, sequences go on counting, and isolation, read_only and deferrable are refused
+ * (TN_MISUSE, 25001). There is one connection, and nobody else sees what was done on it:
+ * tn_acquire() and all that wants a client (tn_listen(), tn_migrate_deploy() and their like) are
+ * refused with TN_MISUSE, while a transaction of the test's is open so are calls on this handle,
+ * and it belongs to one thread at a time. The statements of a batch with TN_BATCH_INDEPENDENT go
+ * one by one. Rows that are closed early are read on for a second before they are cut off. Ended
+ * with tn_testing_end().
  */
 TN_API TN_NODISCARD tn_db *tn_testing_rollback(tn_template *t, tn_error *err);
 

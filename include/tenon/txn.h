@@ -9,7 +9,8 @@
  * TN_ABORTED (25P02) until it is rolled back, and a COMMIT rolls back and says so. It makes no
  * difference who found the error: an argument that does not fit its placeholder aborts, too. What
  * is found when an answer is read (TN_NOT_FOUND, TN_TOO_MANY_ROWS, a target that does not fit) does
- * not: the statement went well. Neither does TN_MISUSE.
+ * not: the statement went well. Neither does TN_MISUSE. With tn_txn_options.call_savepoints only
+ * the call that failed is undone.
  *
  * Thread rule: a transaction's handle belongs to one thread at a time. While a nested one is open
  * its parent answers TN_MISUSE.
@@ -40,9 +41,13 @@ typedef struct tn_txn_options {
     int64_t timeout_ms; /* for the whole transaction, waiting for a connection included; 0: none */
     uint32_t retries; /* tn_transaction() only: on 40001 and 40P01 run it again, at most so often */
     bool retry_lost;  /* also when the connection was lost and nothing was applied */
+    /* Each call on the transaction's own handle that fails is undone by itself, and the transaction
+     * goes on: a savepoint stands before each (on PostgreSQL one round trip more). A savepoint may
+     * have it too. */
+    bool call_savepoints;
 } tn_txn_options;
 /* clang-format off */
-#define TN_TXN_OPTIONS_INIT {sizeof(tn_txn_options), TN_ISOLATION_DEFAULT, false, false, 0, 0, false}
+#define TN_TXN_OPTIONS_INIT {sizeof(tn_txn_options), TN_ISOLATION_DEFAULT, false, false, 0, 0, false, false}
 /* clang-format on */
 
 /* What a transaction does. Anything but TN_OK rolls back, and is what tn_transaction() returns. It

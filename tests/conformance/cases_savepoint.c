@@ -173,6 +173,86 @@ static void options_on_a_savepoint_refused(fixture *f)
     rollback(f, tx);
 }
 
+/* ---- call_savepoints ------------------------------------------------------------------------- */
+
+/* Two calls that go well, two that fail, the last one failing. */
+static void some_calls_fail(fixture *f, tn_db *tx, int first)
+{
+    for (int i = first; i < first + 2; i++) {
+        exec(f, tx, "insert into {t} values ($1, 0)", tn_args(i));
+        exec_fails(f, tx, "insert into {t} values ($1, 1)", tn_args(i), TN_CONSTRAINT, "23505");
+    }
+}
+
+static tn_db *begin_guarded(fixture *f, tn_db *db)
+{
+    tn_txn_options options = TN_TXN_OPTIONS_INIT;
+
+    options.call_savepoints = true;
+    return begin_with(f, db, &options);
+}
+
+static void failed_calls_are_undone_by_themselves(fixture *f)
+{
+    create(f);
+    tn_db *tx = begin_guarded(f, f->db);
+    some_calls_fail(f, tx, 1);
+    check_int(f, rows_in(f, tx), 2);
+    some_calls_fail(f, tx, 3);
+    commit(f, tx);
+    check_int(f, rows_in(f, f->db), 4);
+    tx = begin_guarded(f, f->db);
+    some_calls_fail(f, tx, 5);
+    rollback(f, tx);
+    check_int(f, rows_in(f, f->db), 4);
+}
+
+static void guarded_on_every_level(fixture *f)
+{
+    create(f);
+    tn_db *tx = begin_guarded(f, f->db);
+    some_calls_fail(f, tx, 1);
+    tn_db *inner = begin_guarded(f, tx);
+    some_calls_fail(f, inner, 3);
+    tn_db *plain = begin(f, inner);
+    exec(f, plain, "insert into {t} values (9, 0)", NULL);
+    exec_fails(f, plain, "insert into {t} values (9, 1)", NULL, TN_CONSTRAINT, "23505");
+    exec_fails(f, plain, "insert into {t} values (10, 0)", NULL, TN_ABORTED, "25P02");
+    rollback(f, plain);
+    some_calls_fail(f, inner, 5);
+    commit(f, inner);
+    some_calls_fail(f, tx, 7);
+    inner = begin_guarded(f, tx);
+    some_calls_fail(f, inner, 9);
+    rollback(f, inner);
+    commit(f, tx);
+    check_int(f, rows_in(f, f->db), 8);
+}
+
+static void batches_on_a_guarded_transaction(fixture *f)
+{
+    tn_batch_options each = TN_BATCH_OPTIONS_INIT;
+    tn_error err = TN_ERROR_INIT;
+
+    create(f);
+    each.mode = TN_BATCH_INDEPENDENT;
+    tn_db *tx = begin_guarded(f, f->db);
+    for (int i = 0; i < 2; i++) {
+        tn_batch_t *batch = new_batch(f);
+        for (int id = 1; id <= 4; id++)
+            tn_batch_add(batch, sql(f, "insert into {t} values ($1, 0)"), tn_args(id - (id > 2)),
+                         NULL);
+        check_error(f, tn_batch_run(batch, tx, i ? &each : NULL, &err), &err, TN_CONSTRAINT,
+                    "23505");
+        check_int(f, rows_in(f, tx), i ? 3 : 0);
+    }
+    exec_fails(f, tx, "insert into {t} values (1, 0)", NULL, TN_CONSTRAINT, "23505");
+    tn_batch_t *last = new_batch(f);
+    tn_batch_add(last, sql(f, "insert into {t} values (5, 0)"), NULL, NULL);
+    check_ok(f, end_batch_commit(f, last, tx, &err), &err);
+    check_int(f, rows_in(f, f->db), 4);
+}
+
 static const suite_case cases[] = {
     CASE(savepoints_as_declared, 0),
     CASE(inner_rollback_keeps_the_outer, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
@@ -184,6 +264,10 @@ static const suite_case cases[] = {
     CASE(parent_while_nested_is_open, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
     CASE(two_nested_at_once_refused, TN_CAP_SAVEPOINTS),
     CASE(options_on_a_savepoint_refused, TN_CAP_SAVEPOINTS),
+    CASE(failed_calls_are_undone_by_themselves,
+         TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
+    CASE(guarded_on_every_level, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
+    CASE(batches_on_a_guarded_transaction, TN_CAP_SQL | TN_CAP_TRANSACTIONS | TN_CAP_SAVEPOINTS),
 };
 
 GROUP(savepoint);

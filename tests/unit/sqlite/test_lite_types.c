@@ -38,6 +38,8 @@ static const struct {
     {"varchar(10)", TN_TYPE_TEXT, TN_TYPE_NULL, 10},
     {"character varying ( 10 )", TN_TYPE_TEXT, TN_TYPE_NULL, 10},
     {"char(3)", TN_TYPE_TEXT, TN_TYPE_NULL, 3},
+    {"char", TN_TYPE_TEXT, TN_TYPE_NULL, 1},
+    {"bpchar", TN_TYPE_TEXT, TN_TYPE_NULL, -1},
     {"citext", TN_TYPE_TEXT, TN_TYPE_NULL, -1},
     {"bytea", TN_TYPE_BYTES, TN_TYPE_NULL, -1},
     {"blob", TN_TYPE_BYTES, TN_TYPE_NULL, -1},
@@ -115,6 +117,7 @@ static void stored_values(void **state)
     assert_string_equal(stored(t, "real", "1.1"), "1.1");
     assert_string_equal(stored(t, "numeric(10,2)", "1.005"), "1.01");
     assert_string_equal(stored(t, "numeric(10,2)", "7"), "7.00");
+    assert_string_equal(stored(t, "numeric(2,4)", "0.0012"), "0.0012");
     assert_string_equal(stored(t, "numeric", "1e20"), "100000000000000000000");
     assert_string_equal(stored(t, "numeric", "0.1"), "0.1");
     assert_string_equal(stored(t, "text", "'00123'"), "00123");
@@ -156,6 +159,7 @@ static void misfits(void **state)
     assert_string_equal(stored(t, "boolean", "2"), "22P02");
     assert_string_equal(stored(t, "real", "1e300"), "22003");
     assert_string_equal(stored(t, "numeric(4,2)", "123.5"), "22003");
+    assert_string_equal(stored(t, "numeric(2,4)", "0.0123"), "22003");
     assert_string_equal(stored(t, "numeric", "'abc'"), "22P02");
     assert_string_equal(stored(t, "text", "x'00'"), "22P02");
     assert_string_equal(stored(t, "uuid", "'abc'"), "22P02");
