@@ -23,6 +23,7 @@ typedef struct migrate_job {
     size_t n_done;
     const char *did; /* "applied": a line for each on standard output; NULL: none */
     bool watching;   /* for Ctrl-C */
+    bool told;       /* which files are ignored */
 } migrate_job;
 
 /* One that was done. */

@@ -38,8 +38,8 @@ tn_status tn__settings_put_back(tn_db *at, const char *kept, tn_error *err)
 {
     int64_t n;
 
-    tn_status status = tn_exec_script(
-        at, "reset session authorization; reset role; reset all", err);
+    tn_status status = tn_exec_script(at, "reset session authorization; reset role; reset all",
+                                      err);
     if (status != TN_OK || !kept)
         return status;
     return tn_get(at,

@@ -3,9 +3,9 @@
  * One question for all objects: each is written by the server's own functions where it has one, and
  * composed here where it has none. Keys sort by a digit for the kind, then by name; an index comes
  * behind its table. A second question for what depends on what, each end the object of ours that it
- * belongs to: a default belongs to its table, a row type too. A schema's number sorts it before what
- * is in it, but for an extension; and what a constraint trigger has for a constraint is not told of,
- * since by it the table would wait for the trigger. A server that is asked for the first
+ * belongs to: a default belongs to its table, a row type too. A schema's number sorts it before
+ * what is in it, but for an extension; and what a constraint trigger has for a constraint is not
+ * told of, since by it the table would wait for the trigger. A server that is asked for the first
  * time takes longer to plan the whole first question than for all of the answer, so it leaves out
  * kinds of which there are none. The planner takes what it finds there
  * for one row, and would look through all objects for each edge: it is told to hash.
