@@ -133,7 +133,7 @@ static int run(tool *t)
     if (driver && !strstr(driver, "postgr") && !strstr(driver, "sqlite"))
         return tool_usage(t, "--driver %s: not postgres, sqlite, or both", driver);
     l.use = &use;
-    int result = migrate_open(&use, t, all ? 0 : MIGRATE_CLIENT);
+    int result = migrate_open(&use, t, all ? 0 : MIGRATE_CLIENT | MIGRATE_LOOK);
     if (result != TOOL_EXIT_FINE && !all && !t->json)
         tool_hint("--all looks at every file, and needs no database");
     if (result == TOOL_EXIT_FINE)

@@ -98,6 +98,8 @@ static void show_step(out *o, const tn_plan_step *step)
         step->state == TN_PLAN_FAILED ? "fails" : "not in time", term(stdout, TERM_PLAIN),
         step->error->message, step->error->sqlstate, place.file, (unsigned)place.line,
         (unsigned)place.column);
+    if (step->error->hint[0])
+        put(o, "        hint: %s\n", step->error->hint);
 }
 
 static void show_header(out *o, const tn_migration *m)
@@ -176,6 +178,7 @@ static void show_json(out *o, const migrate_job *use, const tn_plan *plan,
     json j;
 
     report_begin(&j, o, use->t, exit_of(plan) != TOOL_EXIT_SQL);
+    migrate_absent_json(&j, use);
     json_int(&j, "pending", (int64_t)tn_plan_pending(plan));
     json_array(&j, "steps");
     for (size_t i = 0; (step = tn_plan_at(plan, i)); i++)
@@ -245,7 +248,7 @@ static int run(tool *t)
 {
     migrate_job use;
 
-    int result = migrate_open(&use, t, MIGRATE_CLIENT | MIGRATE_FILES);
+    int result = migrate_open(&use, t, MIGRATE_CLIENT | MIGRATE_FILES | MIGRATE_LOOK);
     if (result == TOOL_EXIT_FINE) {
         bool watching = migrate_watch(&use);
         result = make_and_show(&use);

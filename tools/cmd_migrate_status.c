@@ -105,6 +105,7 @@ static void show_json(out *o, migrate_job *job, const tn_migrate_status *s, int 
     json j;
 
     report_begin(&j, o, job->t, exit_code == TOOL_EXIT_FINE);
+    migrate_absent_json(&j, job);
     json_int(&j, "pending", (int64_t)tn_migrate_status_pending(s));
     json_array(&j, "migrations");
     for (size_t i = 0; i < tn_migrate_status_count(s); i++)
@@ -166,7 +167,7 @@ static int run(tool *t)
     tn_error err = TN_ERROR_INIT;
     migrate_job job;
 
-    int status = migrate_open(&job, t, MIGRATE_CLIENT | MIGRATE_FILES);
+    int status = migrate_open(&job, t, MIGRATE_CLIENT | MIGRATE_FILES | MIGRATE_LOOK);
     if (status == TOOL_EXIT_FINE) {
         tn_migrate_status *s = tn_migrate_look(job.db, job.set, &job.options, &err);
         status = s ? show(&job, s) : migrate_fail(&job, &err);
@@ -197,8 +198,8 @@ const tool_command tool_command_migrate_status = {
     .verb = "status",
     .summary = "what is applied and what is pending",
     .usage = "[--dir DIR]",
-    .text = "Reads only: a database that was never migrated stays as it is. With -q the exit\n"
-            "code alone tells.",
+    .text = "Reads only: a database that was never migrated stays as it is, and a file that is\n"
+            "not there is not made. With -q the exit code alone tells.",
     .options = options,
     .examples =
         {"tenon migrate status", "tenon migrate status -q || tenon migrate deploy",

@@ -171,6 +171,7 @@ static void show_json(const view *v, out *o)
     json j;
 
     report_begin(&j, o, v->use->t, exit_of(v) == TOOL_EXIT_FINE);
+    migrate_absent_json(&j, v->use);
     json_text(&j, "version", tn_drift_version(v->drift));
     json_int(&j, "applied", (int64_t)v->applied);
     json_int(&j, "pending", (int64_t)v->pending);
@@ -207,6 +208,12 @@ static int look(view *v)
     migrate_job *use = v->use;
     tn_error err = TN_ERROR_INIT;
 
+    if (use->absent && tool_value(use->t, TOOL_OPT_ACCEPT_DRIFT)) {
+        use->problem.fault = TN_MIGRATE_REFUSED;
+        (void)tn_error_set(&err, TN_CONFIG, NULL, "%s does not exist: there is no drift to accept",
+                           use->absent);
+        return migrate_fail(use, &err);
+    }
     if (tool_value(use->t, TOOL_OPT_ACCEPT_DRIFT) &&
         tn_drift_accept(use->db, &use->options, &err) != TN_OK)
         return migrate_fail(use, &err);
@@ -230,7 +237,7 @@ static int run(tool *t)
     migrate_job use;
     view v = {.use = &use};
 
-    int result = migrate_open(&use, t, MIGRATE_CLIENT | MIGRATE_FILES);
+    int result = migrate_open(&use, t, MIGRATE_CLIENT | MIGRATE_FILES | MIGRATE_LOOK);
     if (result == TOOL_EXIT_FINE)
         result = look(&v);
     tn_drift_free(v.drift);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "migrate.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "db_url.h"
 #include "interrupt.h"
 #include "settings.h"
 #include "term.h"
@@ -152,12 +155,54 @@ static tn_status set_limits(const migrate_job *job, tn_error *err)
     return status;
 }
 
-static int open_client(migrate_job *job)
+/* The directory is there, the file is not, and the URL says nothing against making it: else what is
+ * wrong is the driver's to say. */
+static bool is_absent(const char *url, const char *path)
+{
+    const char *mode = strstr(url, "?") ? strstr(strstr(url, "?"), "mode=") : NULL;
+    const char *slash = strrchr(path, '/');
+    size_t len = slash && slash > path ? (size_t)(slash - path) : 1;
+    char directory[PATH_MAX];
+
+    if (!path[0] || (mode && strncmp(mode, "mode=rwc", 8) != 0) || len >= sizeof(directory))
+        return false;
+    snprintf(directory, sizeof(directory), "%.*s", (int)len, slash ? path : ".");
+    return access(path, F_OK) != 0 && errno == ENOENT && access(directory, F_OK) == 0;
+}
+
+/* Opening a file of SQLite's makes it, so one that is not there is looked at as what it would be: a
+ * database with nothing in it. */
+static tn_status look_at_nothing(migrate_job *job, tn_error *err)
+{
+    const char *url = tn_config_url(job->config);
+
+    if (!url || db_url_kind(url) != DB_FILE)
+        return TN_OK;
+    char *path = db_url_name(url);
+    if (!path)
+        return tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    if (!is_absent(url, path)) {
+        free(path);
+        return TN_OK;
+    }
+    job->absent = path;
+    char *memory = db_url_with(url, ":memory:");
+    tn_status status = memory ? tn_config_set(job->config, "url", memory, err)
+                              : tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+    free(memory);
+    if (status == TN_OK && !job->t->quiet && !job->t->json)
+        tool_hint("there is no database yet: %s does not exist; tenon migrate deploy makes it",
+                  path);
+    return status;
+}
+
+static int open_client(migrate_job *job, bool look)
 {
     tn_error err = TN_ERROR_INIT;
 
     job->config = settings_load(job->t, &err);
-    if (!job->config || take_direct_url(job, &err) != TN_OK || set_limits(job, &err) != TN_OK)
+    if (!job->config || take_direct_url(job, &err) != TN_OK || set_limits(job, &err) != TN_OK ||
+        (look && look_at_nothing(job, &err) != TN_OK))
         return report_error(job->t, &err, NULL);
     job->db = tn_open(job->config, &err);
     if (job->db)
@@ -213,7 +258,7 @@ int migrate_open(migrate_job *job, tool *t, int what)
     int status = take_options(job);
 
     if (status == TOOL_EXIT_FINE && (what & MIGRATE_CLIENT))
-        status = open_client(job);
+        status = open_client(job, (what & MIGRATE_LOOK) != 0);
     if (status == TOOL_EXIT_FINE && (what & MIGRATE_FILES))
         status = read_files(job);
     return status;
@@ -237,6 +282,7 @@ void migrate_close(migrate_job *job)
         tn_db_close(job->db, NULL);
     tn_config_free(job->config);
     free(job->done);
+    free(job->absent);
 }
 
 /* ---- failures -------------------------------------------------------------------------------- */
@@ -312,6 +358,11 @@ void migrate_error_json(json *j, const tn_migrate_problem *problem, const tn_err
     json_text_opt(j, "next", problem->next);
     json_bool(j, "retryable",
               problem->fault == TN_MIGRATE_LOCKED || problem->fault == TN_MIGRATE_NO_DATABASE);
+}
+
+void migrate_absent_json(json *j, const migrate_job *job)
+{
+    json_text_opt(j, "missing_database", job->absent ? job->absent : "");
 }
 
 void migrate_done_json(json *j, const migrate_job *job)

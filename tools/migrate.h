@@ -22,6 +22,7 @@ typedef struct migrate_job {
     struct migrate_done *done;
     size_t n_done;
     const char *did; /* "applied": a line for each on standard output; NULL: none */
+    char *absent;    /* the database's file, which is not there: db is an empty one in memory */
     bool watching;   /* for Ctrl-C */
     bool told;       /* which files are ignored */
 } migrate_job;
@@ -34,7 +35,9 @@ typedef struct migrate_done {
 
 enum {
     MIGRATE_CLIENT = 1, /* connect: job->db */
-    MIGRATE_FILES = 2   /* read the files: job->set, for the client's driver or --driver */
+    MIGRATE_FILES = 2,  /* read the files: job->set, for the client's driver or --driver */
+    MIGRATE_LOOK = 4    /* with the client: nothing is written, so a file that is not there is told
+                         * of and not made */
 };
 
 /* The options of the line, then what is asked for. TOOL_EXIT_FINE, or the exit code after saying
@@ -53,6 +56,8 @@ int migrate_fail(migrate_job *job, const tn_error *err);
 int migrate_exit_code(const tn_migrate_problem *problem, const tn_error *err);
 /* "migrations": those that were done, of an answer. */
 void migrate_done_json(json *j, const migrate_job *job);
+/* "missing_database": the file that is not there, of an answer. */
+void migrate_absent_json(json *j, const migrate_job *job);
 /* The members of "error", for answers of several parts. */
 void migrate_error_json(json *j, const tn_migrate_problem *problem, const tn_error *err);
 /* "EDITED" and its kin: a stable word. */

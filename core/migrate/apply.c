@@ -89,6 +89,8 @@ static void hint(const tn__job *job, tn_error *err)
     if (inside && (strcmp(err->sqlstate, "25001") == 0 || strcmp(err->sqlstate, "2D000") == 0))
         tn_error_set_hint(err, "put transaction:false behind -- migrate:%s",
                           job->down ? "down" : "up");
+    else if (job->database->dialect == TN__SQLITE && err->status != TN_TIMEOUT)
+        tn__hint_sqlite(err);
     else if (err->status == TN_TIMEOUT)
         tn_error_set_hint(err, "statement-timeout:10min behind -- migrate:%s gives it more time",
                           job->down ? "down" : "up");

@@ -255,6 +255,9 @@ tn_status tn__file_parse(tn__arena *arena, const char *path, tn_str text, tn__na
     p.text = text;
     if (!tn__utf8_valid(text.ptr, text.len))
         return tn__file_error(problem, err, path, text, text.ptr, "not UTF-8");
+    const char *nul = text.len ? memchr(text.ptr, '\0', text.len) : NULL;
+    if (nul) /* SQL is handed on as C strings: what stands behind it would not be run */
+        return tn__file_error(problem, err, path, text, nul, "not a text: it has a NUL in it");
     p.up = blanks(arena, text);
     p.down = blanks(arena, text);
     p.joined = tn__arena_alloc(arena, text.len + 1);

@@ -35,17 +35,60 @@ tn_status tn__foreign_count(tn__database *database, tn__foreign *foreign, tn_err
     return foreign->off ? count(database, &foreign->before, err) : TN_OK;
 }
 
-/* One row that refers to what is not there, as an example. */
-static void example(tn__database *database, tn_error *err)
-{
-    char *table = NULL, *parent = NULL;
+typedef struct worst {
+    char *table, *parent; /* NULL: not known */
+    int64_t rows;
+} worst;
 
-    if (tn_get(database->at, "select \"table\", parent from pragma_foreign_key_check limit 1", NULL,
-               tn_into(&table, &parent), NULL) == TN_OK)
-        tn_error_set_hint(err, "a row of %s refers to %s: see pragma foreign_key_check(%s)", table,
-                          parent, table);
-    free(table);
-    free(parent);
+/* The table with the most of them. */
+static worst find_worst(tn__database *database)
+{
+    static const char question[] =
+        "select \"table\", parent, count(*) from pragma_foreign_key_check"
+        " group by 1, 2 order by 3 desc, 1, 2 limit 1";
+    worst w = {0};
+
+    if (tn_get(database->at, question, NULL, tn_into(&w.table, &w.parent, &w.rows), NULL) != TN_OK)
+        w = (worst){0};
+    return w;
+}
+
+/* what: behind "N rows". */
+static tn_status violated(tn__database *database, int64_t rows, const char *what, tn_error *err)
+{
+    worst w = find_worst(database);
+
+    if (w.table)
+        tn_error_set(err, TN_CONSTRAINT, "23503", "%lld rows %s: %lld of %s, to %s",
+                     (long long)rows, what, (long long)w.rows, w.table, w.parent);
+    else
+        tn_error_set(err, TN_CONSTRAINT, "23503", "%lld rows %s", (long long)rows, what);
+    if (w.table)
+        tn_error_set_hint(err,
+                          "pragma foreign_key_check(%s) lists them: give them what they refer to, "
+                          "or delete them",
+                          w.table);
+    free(w.table);
+    free(w.parent);
+    return TN_CONSTRAINT;
+}
+
+tn_status tn__foreign_clean(tn__database *database, const tn__foreign *foreign, tn_error *err)
+{
+    int64_t now = 0;
+
+    if (!foreign->off)
+        return TN_OK;
+    tn_status status = count(database, &now, err);
+    if (status != TN_OK || now == 0)
+        return status;
+    return violated(database, now, "refer to rows that are not there", err);
+}
+
+tn_status tn__foreign_keep(tn__database *database, const tn__foreign *foreign, tn_error *err)
+{
+    return foreign->off ? tn_exec(database->at, "pragma foreign_keys = off", NULL, NULL, err)
+                        : TN_OK;
 }
 
 tn_status tn__foreign_check(tn__database *database, const tn__foreign *foreign, tn_error *err)
@@ -57,11 +100,8 @@ tn_status tn__foreign_check(tn__database *database, const tn__foreign *foreign, 
     tn_status status = count(database, &now, err);
     if (status != TN_OK || now <= foreign->before)
         return status;
-    tn_error_set(err, TN_CONSTRAINT, "23503",
-                 "%lld rows would refer to rows that are not there any more",
-                 (long long)(now - foreign->before));
-    example(database, err);
-    return TN_CONSTRAINT;
+    return violated(database, now - foreign->before,
+                    "would refer to rows that are not there any more", err);
 }
 
 void tn__foreign_on(tn__database *database, tn__foreign *foreign)

@@ -91,6 +91,7 @@ static void look_at_transaction(tn__lint *lint)
 {
     tn__stmt_word word = tn__sql_first_word(lint->t.sql);
 
+    lint->grouped = word == TN__STMT_BEGIN || (lint->grouped && word != TN__STMT_COMMIT);
     if (lint->wrapped || lint->migration->up_options.no_transaction)
         return;
     if (word == TN__STMT_BEGIN || word == TN__STMT_COMMIT || word == TN__STMT_ROLLBACK)
@@ -185,6 +186,7 @@ static void look_at_migration(tn__lint *lint, const tn_migration *migration, boo
 
     lint->migration = migration;
     lint->wrapped = is_wrapped(migration);
+    lint->grouped = false;
     lint->locked.n = lint->unproven.n = lint->labels.n = 0;
     at_file(lint);
     if (late)

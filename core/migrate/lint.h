@@ -20,6 +20,7 @@ typedef enum tn__rule {
     TN__RULE_ENUM_SAME_TRANSACTION,
     TN__RULE_FOREIGN_KEYS_PRAGMA,
     TN__RULE_REBUILD_CASCADES,
+    TN__RULE_REBUILD_IN_STEPS,
     TN__RULE_ADD_COLUMN_SQLITE,
     TN__RULE_INDEX,
     TN__RULE_DROP_INDEX,
@@ -71,6 +72,7 @@ typedef struct tn__lint {
     const tn_migration *migration;
     tn__tokens t;      /* the statement that is looked at */
     bool wrapped;      /* the migration has a BEGIN and a COMMIT around it, which are passed over */
+    bool grouped;      /* without a transaction: between a BEGIN and its COMMIT */
     tn__names created; /* by the migrations that are looked at: nobody uses them yet */
     tn__names locked;  /* against everybody by this migration */
     tn__names unproven; /* constraints that this migration added as not valid */

@@ -32,6 +32,11 @@ const tn_lint_rule tn__lint_rules[TN__RULE_COUNT] = {
     [TN__RULE_REBUILD_CASCADES] = {"DATA004", TN_LINT_ERROR,
         "with foreign keys on, dropping a table deletes or refuses the rows that refer to it",
         "leave foreign-keys:on away: they are off by themselves where a table is dropped"},
+    [TN__RULE_REBUILD_IN_STEPS] = {"DATA005", TN_LINT_WARNING,
+        "between the statements others find no table, and foreign keys are checked at the end, when "
+        "only the last one can still be taken back",
+        "leave transaction:false away: the whole is one transaction then; or put BEGIN before the "
+        "new table and COMMIT behind the rename"},
     [TN__RULE_ADD_COLUMN_SQLITE] = {"FAIL006", TN_LINT_ERROR,
         "SQLite cannot add such a column",
         "make a new table, copy the rows, drop the old one, rename the new one"},

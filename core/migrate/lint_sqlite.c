@@ -48,11 +48,14 @@ static bool drop(tn__lint *lint)
     (void)tn__take_words(&lint->t, &i, "if exists");
     if (!tn__take_name(&lint->t, &i, name) || tn__lint_is_new(lint, name))
         return true;
-    if (options->foreign_keys == TN_MIGRATION_FOREIGN_KEYS_ON && !options->no_transaction)
+    if (options->foreign_keys == TN_MIGRATION_FOREIGN_KEYS_ON)
         tn__lint_tell(lint, TN__RULE_REBUILD_CASCADES, 0, "%s is dropped with foreign-keys:on",
                       name);
     if (!comes_back(lint, name))
         tn__lint_tell(lint, TN__RULE_DROP_TABLE, 0, "%s is dropped", name);
+    else if (options->no_transaction && !lint->grouped)
+        tn__lint_tell(lint, TN__RULE_REBUILD_IN_STEPS, 0, "%s is rebuilt statement by statement",
+                      name);
     return true;
 }
 

@@ -38,8 +38,70 @@ bool tn__same_driver(tn_str a, tn_str b)
     return tn__str_iequal(canonical(a), canonical(b));
 }
 
+/* Names that are no driver's, and which of ours is meant by them, if one is. */
+static const struct {
+    const char *word, *meant;
+} others[] = {
+    {"pg", "postgres"},
+    {"pgsql", "postgres"},
+    {"psql", "postgres"},
+    {"postgre", "postgres"},
+    {"postgress", "postgres"},
+    {"postgressql", "postgres"},
+    {"postgresq", "postgres"},
+    {"postgresl", "postgres"},
+    {"postgesql", "postgres"},
+    {"postgrsql", "postgres"},
+    {"postgreql", "postgres"},
+    {"potsgres", "postgres"},
+    {"postgers", "postgres"},
+    {"pgx", "postgres"},
+    {"libpq", "postgres"},
+    {"sqlite2", "sqlite"},
+    {"sqllite", "sqlite"},
+    {"sqllite3", "sqlite"},
+    {"sqlit", "sqlite"},
+    {"slqite", "sqlite"},
+    {"sqlitedb", "sqlite"},
+    {"sqlight", "sqlite"},
+    {"sqlcipher", "sqlite"},
+    {"libsql", "sqlite"},
+    {"turso", "sqlite"},
+    {"mysql", NULL},
+    {"mariadb", NULL},
+    {"mssql", NULL},
+    {"sqlserver", NULL},
+    {"oracle", NULL},
+    {"clickhouse", NULL},
+    {"db2", NULL},
+    {"cockroach", NULL},
+    {"cockroachdb", NULL},
+    {"yugabyte", NULL},
+    {"redshift", NULL},
+    {"snowflake", NULL},
+    {"bigquery", NULL},
+    {"spanner", NULL},
+    {"duckdb", NULL},
+    {"firebird", NULL},
+    {"h2", NULL},
+    {"hsqldb", NULL},
+    {"derby", NULL},
+    {"tidb", NULL},
+    {"vertica", NULL},
+};
+
+/* Only words of a list: any other one may as well be a part of the name ("1_v1.fix.sql"). */
+static void find_other(tn_str word, tn__name *ret)
+{
+    for (size_t i = 0; i < TN__COUNT_OF(others); i++)
+        if (tn__str_iequal(word, tn_str_from(others[i].word))) {
+            ret->no_driver = word;
+            ret->meant = others[i].meant;
+        }
+}
+
 /* The last part of a dotted name, if it is a driver's: other dots belong to the name. */
-static tn_str cut_driver(tn_str *name, const char *driver)
+static tn_str cut_driver(tn_str *name, const char *driver, tn__name *ret)
 {
     static const char *const known[] = {"postgres", "postgresql", "sqlite", "sqlite3"};
     const char *dot = name->len ? memrchr(name->ptr, '.', name->len) : NULL;
@@ -50,8 +112,10 @@ static tn_str cut_driver(tn_str *name, const char *driver)
     bool found = driver && tn__str_iequal(word, tn_str_from(driver));
     for (size_t i = 0; i < TN__COUNT_OF(known) && !found; i++)
         found = tn__str_iequal(word, tn_str_from(known[i]));
-    if (!found)
+    if (!found) {
+        find_other(word, ret);
         return (tn_str){"", 0};
+    }
     name->len -= word.len + 1;
     return word;
 }
@@ -72,7 +136,7 @@ static bool parse_flyway(tn_str *stem, tn__name *ret)
 
 bool tn__name_parse(tn_str file, const char *driver, tn__name *ret)
 {
-    tn__name name = {.kind = TN__NAME_BLOCKS, .driver = {"", 0}};
+    tn__name name = {.kind = TN__NAME_BLOCKS, .driver = {"", 0}, .no_driver = {"", 0}};
     tn_str stem = file;
 
     if (cut_end(&stem, TN__STR("/migration.sql"))) {
@@ -90,7 +154,7 @@ bool tn__name_parse(tn_str file, const char *driver, tn__name *ret)
         return false;
     name.version = tn__str(stem.ptr, n);
     name.name = tn__str(stem.ptr + n, stem.len - n);
-    name.driver = cut_driver(&name.name, driver);
+    name.driver = cut_driver(&name.name, driver, &name);
     while (name.name.len && (name.name.ptr[0] == '_' || name.name.ptr[0] == '-'))
         name.name = tn__str(name.name.ptr + 1, name.name.len - 1);
     *ret = name;

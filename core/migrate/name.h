@@ -20,6 +20,10 @@ typedef struct tn__name {
     tn_str version;
     tn_str name;
     tn_str driver; /* of a variant, as it is spelled; len 0: any */
+    /* Where a driver's would stand: the name of another database, or one misspelled; len 0: none.
+     * The file is no portable one, and none of ours either. */
+    tn_str no_driver;
+    const char *meant; /* the driver that no_driver looks like; NULL: none */
     tn__name_kind kind;
 } tn__name;
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/lexer.h"
 #include "base/str.h"
+#include "migrate/problem.h"
 #include "migrate/settings.h"
 
 enum { TEXTS_MAX = 256 << 20, STEPS_MAX = 100000 };
@@ -134,6 +135,7 @@ static bool fail_step(tn_plan *plan, tn_plan_step *step, const tn_error *err)
     if (!kept)
         return false;
     *kept = *err;
+    tn__hint_sqlite(kept);
     step->error = kept;
     step->state = late ? TN_PLAN_TOO_LONG : TN_PLAN_FAILED;
     if (strcmp(err->sqlstate, "55P03") == 0)

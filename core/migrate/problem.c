@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/str.h"
 
 void tn__problem_clear(tn_migrate_problem *problem)
@@ -96,6 +97,33 @@ tn_status tn__file_error(tn_migrate_problem *problem, tn_error *err, const char 
     problem->fault = TN_MIGRATE_FILES;
     return tn_error_set(err, TN_CONFIG, NULL, "%s:%u:%u: %s", file, problem->line, problem->column,
                         message);
+}
+
+/*
+ * Renaming a table, SQLite reads every view and trigger, and stops at one that names a table that
+ * is not there: between DROP TABLE and RENAME one such view is enough. legacy_alter_table=ON would
+ * go past it, but is for old programs only and leaves references as they are when a table is
+ * renamed.
+ */
+void tn__hint_sqlite(tn_error *err)
+{
+    static const char *const kinds[] = {"view", "trigger"};
+    const char *at = err ? strstr(err->message, "error in ") : NULL;
+
+    if (!at || err->hint[0])
+        return;
+    at += strlen("error in ");
+    for (size_t i = 0; i < TN__COUNT_OF(kinds); i++) {
+        size_t len = strlen(kinds[i]);
+        if (strncmp(at, kinds[i], len) != 0 || at[len] != ' ')
+            continue;
+        const char *name = at + len + 1;
+        tn_error_set_hint(err,
+                          "SQLite looks into every %s when it alters a table: drop %s %.*s at the "
+                          "beginning of the migration, and create it again at its end",
+                          kinds[i], kinds[i], (int)strcspn(name, ": "), name);
+        return;
+    }
 }
 
 /* The blanks of up and down stand for the file's other lines, so a place in them is one in it. */

@@ -15,6 +15,9 @@ void tn__problem_next(tn_migrate_problem *problem, const char *format, ...) TN_P
 /* The place of at, which lies in text, which is the file's. */
 void tn__problem_at(tn_migrate_problem *problem, const char *file, tn_str text, const char *at);
 
+/* Hints for errors of SQLite that do not say what is to be done. */
+void tn__hint_sqlite(tn_error *err);
+
 /* Fills *err with "file:line:column: text" (TN_CONFIG) and the problem with the place. */
 tn_status tn__file_error(tn_migrate_problem *problem, tn_error *err, const char *file, tn_str text,
                          const char *at, const char *format, ...) TN_PRINTF(6, 7);

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "migrate/foreign.h"
 #include "migrate/lock.h"
 #include "migrate/problem.h"
 
@@ -27,6 +28,8 @@ typedef struct progress {
     bool doubt;      /* the statement at place was begun by somebody who did not come to its end */
     bool resumed;    /* it was tried before */
     bool changed;    /* another one moved it */
+    tn__foreign foreign;
+    bool checked; /* foreign keys, at the end */
 } progress;
 
 static tn_migrate_state under_way(const tn__job *job)
@@ -139,6 +142,48 @@ static tn_status drop_invalid(progress *p, const tn__step *step, tn_error *err)
     return status;
 }
 
+/* ---- foreign keys (SQLite) ------------------------------------------------------------------- */
+
+/* Before the first statement, while nothing is begun. */
+static tn_status clean_before(progress *p, tn_error *err)
+{
+    tn__job *job = p->job;
+    tn_migrate_problem *problem = tn__database_problem(job->database);
+    const tn__row *row = job->row;
+
+    if (row && row->state != TN_MIGRATE_APPLIED && row->state != TN_MIGRATE_BASELINE)
+        return TN_OK;
+    tn_status status = tn__foreign_clean(job->database, &p->foreign, err);
+    if (status != TN_CONSTRAINT)
+        return status;
+    tn__problem_fault(problem, TN_MIGRATE_REFUSED);
+    tn__problem_migration(problem, job->migration);
+    tn__problem_state(problem, "nothing of %s was begun", job->migration->version);
+    tn__problem_next(
+        problem,
+        "mend those rows, since at its end nobody could tell them from its own; or leave "
+        "transaction:false away; then: tenon migrate %s",
+        job->down ? "down" : "deploy");
+    return status;
+}
+
+/* step: the last one, NULL: there was none. */
+static tn_status check_after(progress *p, const tn__step *step, tn_error *err)
+{
+    tn_migrate_problem *problem = tn__database_problem(p->job->database);
+
+    tn_status status = tn__foreign_check(p->job->database, &p->foreign, err);
+    p->checked = status == TN_OK;
+    if (status == TN_CONSTRAINT && step)
+        tn_migration_place(p->job->migration, step->sql, 0, problem);
+    return status;
+}
+
+static bool is_last(const progress *p)
+{
+    return p->place.step + 1 == p->job->steps.count;
+}
+
 /* ---- one statement by itself ----------------------------------------------------------------- */
 
 static bool is_one_of(const char *sqlstate, const char *const *list)
@@ -215,6 +260,12 @@ static tn_status run_alone(progress *p, const tn__step *step, tn_error *err)
 
     if (p->doubt && step->again == TN__AGAIN_ASK)
         return ask(p, step, err);
+    /* PRAGMA, VACUUM and their kin change no row. */
+    if (is_last(p)) {
+        tn_status good = check_after(p, step, err);
+        if (good != TN_OK)
+            return good;
+    }
     snprintf(note, sizeof(note), "%sstatement %u of %zu, line %u", begun, here.step + 1,
              p->job->steps.count, step->line);
     tn_status status = record(p, &here, note, err);
@@ -245,6 +296,8 @@ static tn_status together(progress *p, const tn__step *step, const tn__place *ne
     if (status == TN_OK && !p->changed)
         status = step->group ? tn__job_group(p->job, step, err)
                              : tn__job_statement(p->job, step, err);
+    if (status == TN_OK && !p->changed && is_last(p))
+        status = check_after(p, step, err);
     if (status == TN_OK && !p->changed)
         status = tn__database_commit(database, err);
     else
@@ -264,8 +317,9 @@ static tn_status run_step(progress *p, const tn__step *step, tn_error *err)
     tn__place next = {under_way(p->job), p->place.step + 1};
     tn_error why = TN_ERROR_INIT;
 
-    if (step->alone)
-        return run_alone(p, step, err);
+    tn_status off = tn__foreign_keep(p->job->database, &p->foreign, err);
+    if (off != TN_OK || step->alone)
+        return off != TN_OK ? off : run_alone(p, step, err);
     for (uint32_t n = 0;; n++) {
         tn_status status = together(p, step, &next, &why);
         if (status == TN_OK) {
@@ -323,9 +377,12 @@ static tn_status finish(progress *p, tn_error *err)
         status = tn__lock_begin(database, err);
     if (status != TN_OK)
         return status;
-    status = job->down ? tn__history_delete(database, job->migration->version, err)
-                       : tn__history_finish(database, job->migration->version,
-                                            (tn__now_ns() - job->started_ns) / 1000, err);
+    if (!p->checked)
+        status = check_after(p, NULL, err);
+    if (status == TN_OK)
+        status = job->down ? tn__history_delete(database, job->migration->version, err)
+                           : tn__history_finish(database, job->migration->version,
+                                                (tn__now_ns() - job->started_ns) / 1000, err);
     if (status == TN_OK)
         return tn__database_commit(database, err);
     tn__database_rollback(database);
@@ -344,11 +401,21 @@ static void failed(progress *p, const tn_error *why)
         problem->fault = TN_MIGRATE_SQL;
     if (!problem->version[0])
         tn__problem_migration(problem, job->migration);
-    if (problem->fault == TN_MIGRATE_UNFINISHED)
+    if (problem->fault == TN_MIGRATE_UNFINISHED || problem->fault == TN_MIGRATE_REFUSED)
         return;
-    snprintf(note, sizeof(note), "failed: line %u: %s", problem->line, why->message);
+    if (problem->line)
+        snprintf(note, sizeof(note), "failed: line %u: %s", problem->line, why->message);
+    else
+        snprintf(note, sizeof(note), "failed: %s", why->message);
     tn_status status = record(p, &stopped, note, NULL);
     (void)status; /* without it, the row says that the statement was begun */
+    if (p->place.step == job->steps.count) {
+        tn__problem_state(problem, "all statements of %s are done and recorded, its end is not",
+                          job->migration->version);
+        tn__problem_next(problem, "mend the cause, then: tenon migrate %s",
+                         job->down ? "down" : "deploy");
+        return;
+    }
     tn__problem_state(problem, "%u of %zu statements of %s are done and recorded, this one is not",
                       p->place.step, job->steps.count, job->migration->version);
     tn__problem_next(problem,
@@ -357,27 +424,38 @@ static void failed(progress *p, const tn_error *why)
                      job->down ? "down" : "deploy");
 }
 
+static tn_status run_all(progress *p, tn_error *err)
+{
+    tn__job *job = p->job;
+
+    tn_status status = tn__foreign_off(job->database, tn__job_options(job)->foreign_keys,
+                                       job->steps.drops, &p->foreign, err);
+    if (status == TN_OK)
+        status = clean_before(p, err);
+    if (status == TN_OK)
+        status = start(p, err);
+    if (status == TN_OK && !p->changed)
+        status = replay(p, err);
+    while (status == TN_OK && !p->changed && p->place.step < job->steps.count) {
+        status = run_step(p, &job->steps.items[p->place.step], err);
+        p->doubt = p->resumed = false;
+        if (status == TN_OK && !p->changed)
+            tell_step(p);
+    }
+    return status == TN_OK && !p->changed ? finish(p, err) : status;
+}
+
 tn_status tn__apply_steps(tn__job *job, bool *ret_changed, tn_error *err)
 {
     progress p = {.job = job};
     tn_error why = TN_ERROR_INIT;
 
-    tn_status status = start(&p, &why);
-    if (status == TN_OK && !p.changed)
-        status = replay(&p, &why);
-    while (status == TN_OK && !p.changed && p.place.step < job->steps.count) {
-        status = run_step(&p, &job->steps.items[p.place.step], &why);
-        p.doubt = p.resumed = false;
-        if (status == TN_OK && !p.changed)
-            tell_step(&p);
-    }
-    if (status == TN_OK && !p.changed)
-        status = finish(&p, &why);
+    tn_status status = run_all(&p, &why);
     *ret_changed = status == TN_OK && p.changed;
-    if (status == TN_OK)
-        return TN_OK;
-    failed(&p, &why);
-    if (err)
+    if (status != TN_OK)
+        failed(&p, &why);
+    tn__foreign_on(job->database, &p.foreign);
+    if (status != TN_OK && err)
         *err = why;
     return status;
 }

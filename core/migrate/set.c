@@ -120,6 +120,24 @@ static tn_status ignore(const reading *r, const char *name)
     return TN_OK;
 }
 
+/* Run as a portable file it would bring another database's SQL here. */
+static tn_status no_driver(const reading *r, const char *path, const tn__name *name)
+{
+    if (r->problem) {
+        tn__copy_text(r->problem->version, sizeof(r->problem->version), name->version);
+        tn__copy_text(r->problem->file, sizeof(r->problem->file), tn_str_from(path));
+    }
+    tn__problem_fault(r->problem, TN_MIGRATE_FILES);
+    tn_error_set(r->err, TN_CONFIG, NULL, "%s: \"%.*s\" is no driver: postgres, sqlite", path,
+                 (int)name->no_driver.len, name->no_driver.ptr);
+    if (name->meant)
+        tn_error_set_hint(r->err, "did you mean .%s.sql?", name->meant);
+    else
+        tn_error_set_hint(r->err, "move it out of the directory; or, if it is for every database, "
+                                  "rename it");
+    return TN_CONFIG;
+}
+
 /* Notes a file whose name is a migration's. */
 static tn_status add_source(const reading *r, const char *name, tn_str text)
 {
@@ -134,6 +152,8 @@ static tn_status add_source(const reading *r, const char *name, tn_str text)
         return status;
     snprintf(path, sizeof(path), "%s%s%s", r->directory ? r->directory : "",
              r->directory ? "/" : "", name);
+    if (parsed.no_driver.len)
+        return no_driver(r, path, &parsed);
     const char *copy = tn__arena_copy(&set->arena, path, strlen(path));
     const char *version = tn__arena_copy(&set->arena, parsed.version.ptr, parsed.version.len);
     if (!copy || !version)

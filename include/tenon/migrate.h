@@ -63,7 +63,8 @@ typedef struct tn_migration_options {
     bool destructive_ok; /* destructive:ok */
     bool irreversible;   /* irreversible:true */
     /* foreign-keys:on|off. SQLite alone: while they are off, dropping a table deletes no rows that
-     * refer to it; they are checked before the commit. */
+     * refer to it; they are checked before the commit, or, without a transaction, before the last
+     * statement is recorded. */
     tn_migration_foreign_keys foreign_keys;
     int64_t lock_timeout_ms;      /* -1: not given; 0: none */
     int64_t statement_timeout_ms; /* -1: not given; 0: none */
@@ -132,7 +133,8 @@ TN_BEGIN_DECLS
  * Reads the files of a directory as they are for one driver ("postgresql", "sqlite"), in order of
  * versions. Files whose names are none of a migration's are passed over: tn_migrations_ignored().
  * TN_CONFIG: the directory cannot be read, two files have one version, a version is not digits
- * alone (V1.1__name.sql), a file's grammar is wrong; ret_problem (may be NULL) then tells the
+ * alone (V1.1__name.sql), a file's grammar is wrong, it is no text (a NUL), its name has another
+ * database's where a driver's stands; ret_problem (may be NULL) then tells the
  * place. The caller frees with tn_migrations_free().
  */
 TN_API TN_NODISCARD tn_migrations *tn_migrations_read(const char *directory, const char *driver,

@@ -40,7 +40,25 @@ file 2_pages.sql '-- migrate:up
 create table pages (id integer primary key, user_id integer references users (id));
 -- migrate:down
 drop table pages;'
+# What only looks makes no file.
+rm -f app.db app.db-*
+for verb in status plan; do
+    exits "$verb without a database: pending" 3 "$TENON" migrate $verb
+    says "$verb says that there is none" 'there is no database yet: app.db does not exist'
+    exits "$verb as JSON" 3 "$TENON" migrate $verb --json
+    json "$verb names the file" 'd["missing_database"] == "app.db" and d["pending"] == 2'
+done
+exits "verify without a database" 0 "$TENON" migrate verify --json
+json "verify names the file" 'd["missing_database"] == "app.db" and d["pending"] == 2 and d["drift"]["state"] == "unknown"'
+exits "no drift to accept" 2 "$TENON" migrate verify --accept-drift
+exits "lint without a database" 0 "$TENON" migrate lint
+says "lint says that there is none" 'there is no database yet: app.db does not exist'
+exits "a file that has to be there" 6 "$TENON" migrate status --url 'sqlite:app.db?mode=rw'
+exits "nor a directory" 2 "$TENON" migrate status --url sqlite:nowhere/app.db
+if [ ! -e app.db ] && [ ! -e nowhere ]; then pass "none of them made a file"; else flunk "none of them made a file" "$(ls)"; fi
+"$TENON" db create -q
 exits "status of a new database: pending" 3 "$TENON" migrate status
+silent "there is a database" 'no database yet'
 says "status lists it" '^pending +1_users$' "$out"
 exits "deploy" 0 "$TENON" migrate deploy
 says "deploy tells each" '^applied 1_users  ' "$out"
@@ -72,6 +90,22 @@ select 1;'
 exits "an unknown option" 2 "$TENON" migrate status
 says "its place" '3_bad\.sql:1:15: option transakcion: not known'
 rm migrations/3_bad.sql
+
+# ---- files that would be run in part, or on the wrong database
+printf -- '-- migrate:up\ncreate table whole (n integer);\ninsert into \0whole values (1);\n' >migrations/3_nul.sql
+for verb in deploy status verify plan lint "lint --all" "squash --to 3 --driver sqlite" "embed -o nul.c"; do
+    exits "$verb refuses a NUL" 2 "$TENON" migrate $verb
+    says "$verb tells its place" '3_nul\.sql:3:13: not a text: it has a NUL in it'
+done
+rm migrations/3_nul.sql
+file 3_x.mysql.sql '-- migrate:up
+create table x (n integer) engine = innodb;'
+exits "another database's file" 2 "$TENON" migrate deploy
+says "it is named" 'migrations/3_x\.mysql\.sql: "mysql" is no driver: postgres, sqlite'
+mv migrations/3_x.mysql.sql migrations/3_x.pg.sql
+exits "a driver's other name" 2 "$TENON" migrate lint --all
+says "the right one" 'hint: did you mean \.postgres\.sql\?'
+rm migrations/3_x.pg.sql
 
 # ---- what does not fit: exit 4, each told apart
 sed -i 's/email text/mail text/' migrations/1_users.sql

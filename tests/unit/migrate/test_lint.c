@@ -194,6 +194,17 @@ static void sqlite_has_dangers_of_its_own(void **state)
          "create table n (a);\ninsert into n select a from users;\ndrop table users;\n"
          "alter table n rename to users;",
          "DATA004@4:1 "},
+        {"transaction:false foreign-keys:off",
+         "create table n (a);\ninsert into n select a from users;\ndrop table users;\n"
+         "alter table n rename to users;",
+         "DATA005@4:1 "},
+        {"transaction:false foreign-keys:on",
+         "create table n (a);\ndrop table users;\nalter table n rename to users;",
+         "DATA004@3:1 DATA005@3:1 "},
+        {"transaction:false",
+         "begin;\ncreate table n (a);\ndrop table users;\nalter table n rename to users;\n"
+         "commit;",
+         ""},
         {"", "alter table t add column a int not null;", "FAIL001@2:1 "},
         {"", "alter table t add column a text default current_timestamp;", "FAIL006@2:1 "},
         {"", "alter table t add a int unique;", "FAIL006@2:1 "},

@@ -21,6 +21,11 @@ static const struct {
     {"1_a.sqlite.sql", "1", "a", "sqlite", TN__NAME_BLOCKS},
     {"1_a.mydb.sql", "1", "a", "mydb", TN__NAME_BLOCKS},
     {"1_to_v1.2.sql", "1", "to_v1.2", "", TN__NAME_BLOCKS},
+    {"1_v1.2_fix.sql", "1", "v1.2_fix", "", TN__NAME_BLOCKS},
+    {"1_v1.2.fix.sql", "1", "v1.2.fix", "", TN__NAME_BLOCKS},
+    {"1_a.sqlite3.sql", "1", "a", "sqlite3", TN__NAME_BLOCKS},
+    {"1_mysql.sql", "1", "mysql", "", TN__NAME_BLOCKS},
+    {"1_of.mysql_and_pg.sql", "1", "of.mysql_and_pg", "", TN__NAME_BLOCKS},
     {"000001_x.up.sql", "000001", "x", "", TN__NAME_UP},
     {"000001_x.down.sql", "000001", "x", "", TN__NAME_DOWN},
     {"V1__x.sql", "1", "x", "", TN__NAME_UP},
@@ -48,6 +53,63 @@ static void names_of_files(void **state)
         check_str(name.name, names[i].rest);
         check_str(name.driver, names[i].driver);
         assert_int_equal(name.kind, names[i].kind);
+    }
+}
+
+/* Run for every driver, they would bring another database's SQL. */
+static void other_databases_files_are_refused(void **state)
+{
+    static const struct {
+        const char *file, *message, *hint;
+    } rows[] = {
+        {"6_x.mysql.sql", "6_x.mysql.sql: \"mysql\" is no driver: postgres, sqlite", "move it out"},
+        {"6_x.pg.sql", "6_x.pg.sql: \"pg\" is no driver: postgres, sqlite",
+         "did you mean .postgres.sql?"},
+        {"6_x.PgSQL.sql", "6_x.PgSQL.sql: \"PgSQL\" is no driver: postgres, sqlite",
+         "did you mean .postgres.sql?"},
+        {"6_x.sqllite.up.sql", "6_x.sqllite.up.sql: \"sqllite\" is no driver: postgres, sqlite",
+         "did you mean .sqlite.sql?"},
+        {"V6__x.oracle.sql", "V6__x.oracle.sql: \"oracle\" is no driver: postgres, sqlite",
+         "move it out"},
+    };
+    static const char text[] = "-- migrate:up\nselect 1;\n";
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        tn_migration_file file = {rows[i].file, text, strlen(text)};
+        tn_migration_files files = {sizeof(files), &file, 1};
+        tn_migrate_problem problem;
+        tn_error err = TN_ERROR_INIT;
+        if (tn_migrations_embedded(&files, "sqlite", &problem, &err))
+            fail_msg("%s was taken", rows[i].file);
+        assert_int_equal(err.status, TN_CONFIG);
+        assert_string_equal(err.message, rows[i].message);
+        assert_non_null(strstr(err.hint, rows[i].hint));
+        assert_int_equal(problem.fault, TN_MIGRATE_FILES);
+        assert_string_equal(problem.file, rows[i].file);
+        assert_string_equal(problem.version, "6");
+    }
+}
+
+/* SQL is handed on as C strings: what stands behind a NUL would not be run, and nobody told. */
+static void a_nul_is_refused(void **state)
+{
+    static const char text[] = "-- migrate:up\nselect 1;\n  select\0 2;\n";
+    static const char *const names_of_it[] = {"1_a.sql", "1_a.up.sql", "1_a.sqlite.sql"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(names_of_it); i++) {
+        tn_migration_file file = {names_of_it[i], text, sizeof(text) - 1};
+        tn_migration_files files = {sizeof(files), &file, 1};
+        tn_migrate_problem problem;
+        tn_error err = TN_ERROR_INIT;
+        char want[100];
+        assert_null(tn_migrations_embedded(&files, "sqlite", &problem, &err));
+        snprintf(want, sizeof(want), "%s:3:9: not a text: it has a NUL in it", names_of_it[i]);
+        assert_string_equal(err.message, want);
+        assert_int_equal(problem.fault, TN_MIGRATE_FILES);
+        assert_int_equal(problem.line, 3);
+        assert_int_equal(problem.column, 9);
     }
 }
 
@@ -292,6 +354,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_files),
         cmocka_unit_test(versions_are_numbers),
+        cmocka_unit_test(other_databases_files_are_refused),
+        cmocka_unit_test(a_nul_is_refused),
         cmocka_unit_test(blocks_and_options),
         cmocka_unit_test(drivers_of_blocks),
         cmocka_unit_test(what_is_wrong_has_a_place),

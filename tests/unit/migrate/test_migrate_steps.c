@@ -115,6 +115,11 @@ static void groups_are_one_step(void **state)
     assert_int_equal(s.items[1].line, 3);
     check_str(s.items[1].sql, "begin;\nselect 1;\nselect 2;\ncommit");
     assert_false(s.items[2].group);
+    assert_false(s.drops);
+    s = split_well("-- migrate:up transaction:false\nbegin;\nselect 1;\nDROP TABLE t;\ncommit;\n",
+                   TN__SQLITE);
+    assert_true(s.items[0].drops);
+    assert_true(s.drops);
 }
 
 static const struct {
