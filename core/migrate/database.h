@@ -35,7 +35,7 @@ typedef struct tn__database {
     char server[64];   /* "PostgreSQL 15.18" */
     const char *search_path;   /* PostgreSQL: as it was */
     const char *kept_settings; /* of the session, before the first file that sets some; or NULL */
-    uint32_t done, total;    /* of the run, for events */
+    uint32_t done, total;      /* of the run, for events */
 } tn__database;
 
 /* Takes a connection and learns what stands at its end; changes nothing. options may be NULL. On

@@ -24,7 +24,8 @@ static bool has_functions(const tn_schema *schema)
     return false;
 }
 
-/* set: SET, or SET LOCAL where the text is one transaction: outside of one that would do nothing. */
+/* set: SET, or SET LOCAL where the text is one transaction: outside of one that would do nothing.
+ */
 static void put_schema(tn__buf *text, const tn_schema *schema, const char *set)
 {
     if (has_functions(schema))
