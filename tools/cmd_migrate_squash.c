@@ -146,20 +146,31 @@ static int make_texts(squash *s)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-/* The digits that a migration's name begins with, after a V or U as others write; false: none. */
-static bool version_of(const char *name, char ret[VERSION_DIGITS + 1])
+/* NAME.sql, or a directory with migration.sql in it. */
+static bool is_migration(const squash *s, const char *name)
 {
-    size_t n = 0;
+    const char *dot = strrchr(name, '.');
+    char path[PATH_MAX];
+    struct stat info;
 
-    if ((name[0] == 'V' || name[0] == 'U') && name[1] >= '0' && name[1] <= '9')
-        name++;
-    for (; name[n] >= '0' && name[n] <= '9'; n++) {
-        if (n == VERSION_DIGITS)
-            return false;
-        ret[n] = name[n];
-    }
-    ret[n] = '\0';
-    return n > 0 && (name[n] == '_' || name[n] == '.');
+    if (dot && strcmp(dot, ".sql") == 0)
+        return true;
+    snprintf(path, sizeof(path), "%s/%s/migration.sql", s->use->dir, name);
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+/* The digits that a migration's name begins with, whatever follows, as the set of them reads it;
+ * or those of V1__name.sql and U1__name.sql. false: no migration's name. */
+static bool version_of(const squash *s, const char *name, char ret[VERSION_DIGITS + 1])
+{
+    bool lettered = name[0] == 'V' || name[0] == 'U';
+    const char *digits = lettered ? name + 1 : name;
+    size_t n = strspn(digits, "0123456789");
+
+    if (n == 0 || n > VERSION_DIGITS || (lettered && strncmp(digits + n, "__", 2) != 0))
+        return false;
+    snprintf(ret, VERSION_DIGITS + 1, "%.*s", (int)n, digits);
+    return is_migration(s, name);
 }
 
 static int system_failed(const squash *s, const char *what, const char *path)
@@ -199,7 +210,7 @@ static int move_all(squash *s)
     if (n < 0)
         return system_failed(s, "reading", s->use->dir);
     for (int i = 0; i < n; i++) {
-        if (result == TOOL_EXIT_FINE && version_of(entries[i]->d_name, version) &&
+        if (result == TOOL_EXIT_FINE && version_of(s, entries[i]->d_name, version) &&
             tn_migration_compare(version, s->to) <= 0)
             result = move_aside(s, entries[i]->d_name);
         free(entries[i]);

@@ -14,7 +14,7 @@
 #include "settings.h"
 #include "term.h"
 
-enum { DONE_MAX = 1000000, STATEMENTS = 128 };
+enum { DONE_MAX = 1000000, STATEMENTS = 128, IGNORED_TOLD = 5 };
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
@@ -211,12 +211,36 @@ static int open_client(migrate_job *job, bool look)
     return migrate_fail(job, &err);
 }
 
+/* Once, and the first ones: a directory of something else has many. */
+static void tell_ignored(migrate_job *job)
+{
+    const char *name;
+    char safe[200];
+
+    for (size_t i = 0; !job->told && (name = tn_migrations_ignored(job->set, i)); i++) {
+        if (i == IGNORED_TOLD) {
+            tool_warn("and there are more such files");
+            break;
+        }
+        term_escape(name, strlen(name), safe, sizeof(safe));
+        if (strncmp(name, "R__", 3) == 0)
+            tool_warn("%s is not run: there are no repeatable migrations here", safe);
+        else
+            tool_warn("%s is not run: a migration's name begins with a version", safe);
+    }
+    job->told = true;
+}
+
 int migrate_read(migrate_job *job, const char *driver)
 {
     tn_error err = TN_ERROR_INIT;
 
     job->set = tn_migrations_read(job->dir, driver, &job->problem, &err);
-    return job->set ? TOOL_EXIT_FINE : migrate_fail(job, &err);
+    if (!job->set)
+        return migrate_fail(job, &err);
+    if (!job->t->quiet && !job->t->json)
+        tell_ignored(job);
+    return TOOL_EXIT_FINE;
 }
 
 static int read_files(migrate_job *job)

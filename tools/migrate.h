@@ -24,6 +24,7 @@ typedef struct migrate_job {
     const char *did; /* "applied": a line for each on standard output; NULL: none */
     char *absent;    /* the database's file, which is not there: db is an empty one in memory */
     bool watching;   /* for Ctrl-C */
+    bool told;       /* which files are ignored */
 } migrate_job;
 
 /* One that was done. */

@@ -63,8 +63,10 @@ tn_status tn__job_run(tn__job *job, bool *ret_changed, tn_error *err)
     };
     tn__database_event(job->database, &event);
     job->database->plain = job->steps.savepoints;
-    tn_status status = is_stepwise(job) ? tn__apply_steps(job, ret_changed, err)
-                                        : tn__apply_whole(job, ret_changed, err);
+    tn_status status = job->steps.sets ? tn__database_keep(job->database, err) : TN_OK;
+    if (status == TN_OK)
+        status = is_stepwise(job) ? tn__apply_steps(job, ret_changed, err)
+                                  : tn__apply_whole(job, ret_changed, err);
     if (status != TN_OK || *ret_changed)
         return status;
     job->database->done++;

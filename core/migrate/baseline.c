@@ -42,9 +42,8 @@ static bool is_in(const baseline *b, const char *version)
         return false;
     if (b->from == TN__OTHER_NONE)
         return true;
-    if (b->versions.upto)
-        return b->versions.count &&
-               tn_migration_compare(version, b->versions.items[b->versions.count - 1]) <= 0;
+    if (b->versions.upto && tn_migration_compare(version, b->versions.upto) <= 0)
+        return true;
     for (size_t i = 0; i < b->versions.count; i++)
         if (tn_migration_compare(version, b->versions.items[i]) == 0)
             return true;

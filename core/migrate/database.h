@@ -33,8 +33,9 @@ typedef struct tn__database {
     char table[128];   /* without its schema, unquoted */
     char snapshot[80]; /* beside it, unquoted */
     char server[64];   /* "PostgreSQL 15.18" */
-    const char *search_path; /* PostgreSQL: as it was */
-    uint32_t done, total;    /* of the run, for events */
+    const char *search_path;   /* PostgreSQL: as it was */
+    const char *kept_settings; /* of the session, before the first file that sets some; or NULL */
+    uint32_t done, total;      /* of the run, for events */
 } tn__database;
 
 /* Takes a connection and learns what stands at its end; changes nothing. options may be NULL. On
@@ -46,7 +47,9 @@ tn_status tn__database_open(tn__database *database, tn_db *client,
 tn_status tn__database_prepare(tn__database *database, bool *ret_got, tn_error *err);
 /* The settings alone; local: until the end of the transaction. */
 tn_status tn__database_set_all(tn__database *database, bool local, tn_error *err);
-/* The same once more, after a migration that set something of the session. */
+/* Notes what is set of the session, before a migration that sets something of it. */
+tn_status tn__database_keep(tn__database *database, tn_error *err);
+/* That once more, after the migration. */
 tn_status tn__database_restore(tn__database *database, tn_error *err);
 /* Looks anew which tables there are: once the lock is had, and after another one was there. */
 tn_status tn__database_refresh(tn__database *database, tn_error *err);

@@ -68,14 +68,14 @@ static tn_status migration_of(tn__migration_run *run, const tn_migrate_entry *e,
 {
     const tn_migration *m = e->migration;
 
-    if (m && (m->down.len || m->up_options.irreversible)) {
+    if (m && (m->down_file || m->up_options.irreversible)) {
         *ret = *m;
     } else {
         *ret = (tn_migration){
             .version = e->version,
             .name = e->name,
             .file = "the recorded down block",
-            .down_file = "the recorded down block",
+            .down_file = e->down_sql ? "the recorded down block" : NULL,
             .up = {"", 0},
             .down = {"", 0},
             .up_options = TN__MIGRATION_OPTIONS_INIT,
@@ -87,7 +87,7 @@ static tn_status migration_of(tn__migration_run *run, const tn_migrate_entry *e,
     }
     if (ret->up_options.irreversible)
         return refuse(run, e, err, "is irreversible:true");
-    if (!tn__str_trim(ret->down).len && !(m && m->skipped))
+    if (!ret->down_file && !(m && m->skipped))
         return refuse(run, e, err, "has no -- migrate:down block, in its file or recorded");
     return TN_OK;
 }
@@ -109,6 +109,10 @@ static tn_status undo(tn__migration_run *run, const tn_migrate_entry *e, bool *r
         status = tn__job_prepare(&job, &run->database, &migration, true, err);
     if (status != TN_OK)
         return status;
+    if (job.steps.count == 0 && !(e->migration && e->migration->skipped))
+        tn__database_note(&run->database, TN_MIGRATE_EVENT_NOTE, &migration,
+                          "%s_%s: its -- migrate:down has no statement, so nothing is run",
+                          e->version, e->name);
     job.history = &run->status.history;
     job.row = tn__history_find(&run->status.history, e->version);
     status = tn__job_run(&job, ret_changed, err);

@@ -33,7 +33,7 @@ typedef struct parser {
     char *joined;            /* the up blocks without a gap, for the checksum */
     size_t joined_len;
     bool has_up, has_down; /* for some driver */
-    bool any_up;           /* for this one */
+    bool any_up, any_down; /* for this one */
 } parser;
 
 /* ---- lines ----------------------------------------------------------------------------------- */
@@ -95,8 +95,7 @@ static tn_status open_block(parser *p, bool up, tn_str rest, block *ret)
         if (!p->ret->ignore)
             return tn_error_set(p->err, TN_NOMEM, NULL, "out of memory");
     }
-    if (up)
-        p->any_up = true;
+    *(up ? &p->any_up : &p->any_down) = true;
     *ret = up ? BLOCK_UP : BLOCK_DOWN;
     return TN_OK;
 }
@@ -267,6 +266,7 @@ tn_status tn__file_parse(tn__arena *arena, const char *path, tn_str text, tn__na
     if (kind != TN__NAME_BLOCKS && !has_directive(text)) {
         in = kind == TN__NAME_UP ? BLOCK_UP : BLOCK_DOWN;
         p.has_up = p.any_up = kind == TN__NAME_UP;
+        p.any_down = kind == TN__NAME_DOWN;
     }
     tn_status status = read_lines(&p, in);
     if (status == TN_OK && kind != TN__NAME_DOWN)
@@ -275,7 +275,7 @@ tn_status tn__file_parse(tn__arena *arena, const char *path, tn_str text, tn__na
         return status;
     if (kind != TN__NAME_DOWN)
         finish_up(&p);
-    if (p.down_len) {
+    if (p.any_down) {
         ret->down = tn__str(p.down, p.down_len);
         ret->down_file = path;
     }

@@ -263,7 +263,7 @@ static char *down_text(const tn_migration *m, bool *ret_failed)
     tn__buf buf;
 
     *ret_failed = false;
-    if (!sql.len && !m->up_options.irreversible)
+    if (!m->down_file && !m->up_options.irreversible)
         return NULL;
     tn__buf_init(&buf, TN__BUF_MAX);
     tn__buf_puts(&buf, "-- migrate:down");

@@ -202,7 +202,8 @@ static void look_at_migration(tn__lint *lint, const tn_migration *migration, boo
     if (migration->up_options.lock_timeout_ms == 0 && !lint->sqlite)
         tn__lint_tell(lint, TN__RULE_NO_LOCK_TIMEOUT, 0, "lock-timeout:0");
     if (migration->down.len == 0 && !migration->up_options.irreversible)
-        tn__lint_tell(lint, TN__RULE_NO_DOWN, 0, "no -- migrate:down");
+        tn__lint_tell(lint, TN__RULE_NO_DOWN, 0,
+                      migration->down_file ? "the -- migrate:down is empty" : "no -- migrate:down");
     for (; tn_script_next(&script, &sql, &line); statements++)
         look_at(lint, sql);
     at_file(lint);

@@ -120,7 +120,7 @@ static tn_str cut_driver(tn_str *name, const char *driver, tn__name *ret)
     return word;
 }
 
-/* V1__name and U1__name; versions with dots are not told from names here and refused elsewhere. */
+/* V1__name and U1__name; what else begins like that has a fault. */
 static bool parse_flyway(tn_str *stem, tn__name *ret)
 {
     if (stem->len < 2 || (stem->ptr[0] != 'V' && stem->ptr[0] != 'U'))
@@ -159,6 +159,18 @@ bool tn__name_parse(tn_str file, const char *driver, tn__name *ret)
         name.name = tn__str(name.name.ptr + 1, name.name.len - 1);
     *ret = name;
     return true;
+}
+
+const char *tn__name_fault(tn_str file)
+{
+    bool lettered = file.len && (file.ptr[0] == 'V' || file.ptr[0] == 'U');
+    size_t n = digits_at(lettered ? tn__str(file.ptr + 1, file.len - 1) : file);
+
+    if (n == 0)
+        return NULL;
+    return n > TN__VERSION_MAX ? "a version has at most 31 digits"
+           : lettered          ? "a version is digits alone, with two underscores behind it"
+                               : NULL;
 }
 
 int tn_migration_compare(const char *a, const char *b)

@@ -34,6 +34,10 @@ typedef struct tn__name {
  */
 bool tn__name_parse(tn_str file, const char *driver, tn__name *ret);
 
+/* Of a file's name that is no migration's: what is wrong with it, if a migration is meant; NULL: it
+ * may be anything. */
+const char *tn__name_fault(tn_str file);
+
 /* "postgres" is "postgresql", "sqlite3" is "sqlite". */
 bool tn__same_driver(tn_str a, tn_str b);
 

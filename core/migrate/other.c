@@ -17,20 +17,26 @@ static const struct {
     tn__other other;
     const char *name;  /* of the tool */
     const char *table; /* where its history is */
-    /* What its table gives: a version, and a word for one that is not good ("" good). */
+    /* What its table gives: a version, a word for one that is not good ("" good), and which ones
+     * are applied by it: "one", "upto" (those before it, listed or not), "both". */
     const char *question;
 } tools[] = {
     {TN__OTHER_GOLANG, "golang-migrate", "schema_migrations",
-     "select cast(version as text), case when dirty then 'dirty' else '' end from "
+     "select cast(version as text), case when dirty then 'dirty' else '' end, 'both' from "
      "schema_migrations"},
     {TN__OTHER_DBMATE, "dbmate", "schema_migrations",
-     "select cast(version as text), '' from schema_migrations"},
+     "select cast(version as text), '', 'one' from schema_migrations"},
     {TN__OTHER_PRISMA, "prisma", "_prisma_migrations",
-     "select migration_name, case when finished_at is null then 'not finished' else '' end"
+     "select migration_name, case when finished_at is null then 'not finished' else '' end, 'one'"
      " from _prisma_migrations where rolled_back_at is null"},
     {TN__OTHER_FLYWAY, "flyway", "flyway_schema_history",
-     "select version, case when success then '' else 'failed' end from flyway_schema_history"
-     " where version is not null"},
+     /* Of each version the last row counts: it may have been undone, or done again. */
+     "select version, case when success then '' else 'failed' end,"
+     " case when type in ('BASELINE', 'SQL_BASELINE') then 'upto' else 'one' end"
+     " from flyway_schema_history h where version is not null and (not success"
+     " or type <> 'DELETE' and type not like 'UNDO%' and not exists (select 1 from"
+     " flyway_schema_history n where n.version = h.version"
+     " and n.installed_rank > h.installed_rank))"},
 };
 
 tn__other tn__other_find(const char *name)
@@ -68,7 +74,7 @@ static const char *without_from(const char *question)
 /* Is there a row in it? The question is one of the table above: what comes in is ours. */
 static tn_status has_rows(tn__database *database, const char *question, bool *ret, tn_error *err)
 {
-    char sql[256] = "select count(*)";
+    char sql[600] = "select count(*)";
     int64_t rows = 0;
 
     strncat(sql, without_from(question), sizeof(sql) - strlen(sql) - 1);
@@ -119,6 +125,15 @@ tn_status tn__other_refuse(tn__database *database, tn_error *err)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+static tn_status not_digits(tn_str version, tn_error *err)
+{
+    tn_error_set(err, TN_FAILED, NULL, "version \"%.*s\" does not consist of digits",
+                 (int)version.len, version.ptr);
+    tn_error_set_hint(err, "give the files versions of digits alone, and record those that are "
+                           "applied with tenon migrate baseline --to VERSION");
+    return TN_FAILED;
+}
+
 /* The digits that a version begins with; NULL: something else that files here cannot have. */
 static const char *digits_of(tn__arena *arena, tn__other other, tn_str text)
 {
@@ -134,7 +149,7 @@ static const char *digits_of(tn__arena *arena, tn__other other, tn_str text)
 static tn_status add(tn__arena *arena, tn__other other, tn_rows *rows, tn__other_versions *ret,
                      tn_error *err)
 {
-    tn_str version = tn_row_str(rows, 0), fault = tn_row_str(rows, 1);
+    tn_str version = tn_row_str(rows, 0), fault = tn_row_str(rows, 1), which = tn_row_str(rows, 2);
 
     if (fault.len)
         return tn_error_set(err, TN_FAILED, NULL,
@@ -142,15 +157,14 @@ static tn_status add(tn__arena *arena, tn__other other, tn_rows *rows, tn__other
                             (int)version.len, version.ptr, (int)fault.len, fault.ptr);
     if (ret->count >= VERSIONS_MAX)
         return tn_error_set(err, TN_LIMIT, NULL, "more than %d versions", VERSIONS_MAX);
-    ret->items[ret->count] = digits_of(arena, other, version);
-    if (!ret->items[ret->count]) {
-        tn_error_set(err, TN_FAILED, NULL, "version \"%.*s\" does not consist of digits",
-                     (int)version.len, version.ptr);
-        tn_error_set_hint(err, "give the files versions of digits alone, and record those that are "
-                               "applied with tenon migrate baseline --to VERSION");
-        return TN_FAILED;
-    }
-    ret->count++;
+    const char *digits = digits_of(arena, other, version);
+    if (!digits)
+        return not_digits(version, err);
+    if (!tn_str_equal(which, TN__STR("one")) &&
+        (!ret->upto || tn_migration_compare(digits, ret->upto) > 0))
+        ret->upto = digits;
+    if (!tn_str_equal(which, TN__STR("upto")))
+        ret->items[ret->count++] = digits;
     return TN_OK;
 }
 
@@ -175,6 +189,25 @@ static tn_status read_rows(tn__database *database, size_t i, tn__arena *arena,
     return status;
 }
 
+/* Two tools gave their tables one name; a column tells them apart. */
+static tn_status check_owner(tn__database *database, tn__other other, tn_error *err)
+{
+    bool dirty = false;
+
+    if (other != TN__OTHER_GOLANG && other != TN__OTHER_DBMATE)
+        return TN_OK;
+    tn_status status = has_column(database, "schema_migrations", "dirty", &dirty, err);
+    if (status != TN_OK || dirty == (other == TN__OTHER_GOLANG))
+        return status;
+    tn__problem_next(tn__database_problem(database), "tenon migrate baseline --from %s",
+                     dirty ? "golang-migrate" : "dbmate");
+    return tn_error_set(
+        err, TN_FAILED, NULL,
+        dirty ? "the table schema_migrations is golang-migrate's: it has a column dirty"
+              : "the table schema_migrations is not golang-migrate's: it has no "
+                "column dirty, as dbmate's has none");
+}
+
 tn_status tn__other_read(tn__database *database, tn__other other, tn__arena *arena,
                          tn__other_versions *ret, tn_error *err)
 {
@@ -183,7 +216,7 @@ tn_status tn__other_read(tn__database *database, tn__other other, tn__arena *are
 
     while (tools[i].other != other)
         i++;
-    *ret = (tn__other_versions){.upto = other == TN__OTHER_GOLANG};
+    *ret = (tn__other_versions){0};
     tn_status status = has_column(database, tools[i].table, NULL, &found, err);
     if (status != TN_OK)
         return status;
@@ -191,6 +224,9 @@ tn_status tn__other_read(tn__database *database, tn__other other, tn__arena *are
         return tn_error_set(err, TN_FAILED, NULL,
                             "there is no table %s, where %s keeps its history", tools[i].table,
                             tools[i].name);
+    status = check_owner(database, other, err);
+    if (status != TN_OK)
+        return status;
     ret->items = tn__arena_array(arena, VERSIONS_MAX, sizeof(*ret->items));
     if (!ret->items)
         return tn_error_set(err, TN_NOMEM, NULL, "out of memory");

@@ -19,12 +19,12 @@ tn__other tn__other_find(const char *name);
  * TN_FAILED, TN_MIGRATE_REFUSED. TN_OK when there is none. */
 tn_status tn__other_refuse(tn__database *database, tn_error *err);
 
-/* The versions that a tool's history lists as applied, in order of versions. upto: instead of a
- * list there is one, the newest. */
+/* The versions that a tool's history lists as applied, in order of versions; and the one up to
+ * which all are, listed or not. */
 typedef struct tn__other_versions {
     const char **items;
     size_t count;
-    bool upto;
+    const char *upto; /* NULL: none */
 } tn__other_versions;
 tn_status tn__other_read(tn__database *database, tn__other other, tn__arena *arena,
                          tn__other_versions *ret, tn_error *err);

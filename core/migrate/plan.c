@@ -13,8 +13,10 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/lexer.h"
 #include "base/str.h"
 #include "migrate/problem.h"
+#include "migrate/settings.h"
 
 enum { TEXTS_MAX = 256 << 20, STEPS_MAX = 100000 };
 
@@ -22,6 +24,8 @@ struct tn_plan {
     tn_plan_step *steps;
     size_t n, capacity;
     size_t pending;
+    bool sets; /* some of them change settings of the session */
+    const char *kept;
     tn_schema *before, *after;
     tn__arena arena;
 };
@@ -63,6 +67,7 @@ static tn_status add_migration(tn_plan *plan, const tn_migration *migration, tn_
     }
     tn_status status = tn__steps_split(&plan->arena, migration, false, dialect, &steps, problem,
                                        err);
+    plan->sets |= status == TN_OK && steps.sets;
     for (size_t i = 0; status == TN_OK && i < steps.count; i++) {
         step.sql = steps.items[i].sql;
         step.line = steps.items[i].line;
@@ -163,21 +168,72 @@ static bool run_step(tn_plan *plan, tn__observer *observer, tn_plan_step *step, 
     return *status == TN_OK;
 }
 
-/* What failed behind a migration that was not run may only have missed it. */
-static void excuse(tn_plan_step *step, bool skipped)
+/* ALTER TYPE t ADD VALUE [IF NOT EXISTS] 'x': "x", as the server's errors quote it. */
+static bool added_value(tn_str sql, char *ret, size_t size)
 {
-    if (!skipped || step->state != TN_PLAN_FAILED)
-        return;
-    step->state = TN_PLAN_NOT_RUN;
-    step->note = "could not be tried: it may need what runs outside of a transaction before it";
+    static const char *const words[] = {"if", "not", "exists"};
+    tn__lexer lexer;
+    tn__tok tok, before = {.kind = TN__TOK_END, .text = {"", 0}};
+
+    tn__lexer_init(&lexer, sql);
+    for (tok = tn__lexer_skip(&lexer); tok.kind != TN__TOK_END; tok = tn__lexer_skip(&lexer)) {
+        if (tn__str_iequal(before.text, TN__STR("add")) &&
+            tn__str_iequal(tok.text, TN__STR("value")))
+            break;
+        before = tok;
+    }
+    tok = tn__lexer_skip(&lexer);
+    for (size_t i = 0; i < TN__COUNT_OF(words) && tok.kind == TN__TOK_WORD; i++)
+        if (tn__str_iequal(tok.text, tn_str_from(words[i])))
+            tok = tn__lexer_skip(&lexer);
+    if (tok.kind != TN__TOK_STRING || tok.text.len < 2)
+        return false;
+    snprintf(ret, size, "\"%.*s\"", (int)tok.text.len - 2, tok.text.ptr + 1);
+    return true;
 }
 
-static tn_status run_steps(tn_plan *plan, tn_db *tx, tn_error *err)
+/* Did the migration itself add the enum value that the error names? Then a deploy fails as well. */
+static bool adds_value(const tn_plan *plan, const tn_plan_step *step)
 {
-    tn__observer observer;
-    bool skipped = false, going = true;
+    for (const tn_plan_step *s = step; s > plan->steps; s--) {
+        char value[80];
+        if (s[-1].migration != step->migration)
+            break;
+        if (added_value(s[-1].sql, value, sizeof(value)) && strstr(step->error->message, value))
+            return true;
+    }
+    return false;
+}
 
-    tn_status status = tn__observe_begin(&observer, tx, &plan->arena, err);
+/* What failed behind a migration that was not run may only have missed it; and an enum's new value
+ * cannot be used before the transaction that adds it has ended, which here is none of its own. */
+static void excuse(const tn_plan *plan, tn_plan_step *step, bool skipped)
+{
+    if (step->state != TN_PLAN_FAILED)
+        return;
+    bool value = strcmp(step->error->sqlstate, "55P04") == 0 && !adds_value(plan, step);
+    if (!skipped && !value)
+        return;
+    step->state = TN_PLAN_NOT_RUN;
+    step->error = NULL;
+    step->note = value ? "could not be tried: it uses an enum value that a migration before it adds"
+                       : "could not be tried: it may need what runs outside of a transaction "
+                         "before it";
+}
+
+/* Between two migrations: each begins with the settings of the connection. */
+static tn_status begin_migration(const tn_plan *plan, tn_db *tx, size_t i, tn_error *err)
+{
+    if (!plan->kept || i == 0 || plan->steps[i].migration == plan->steps[i - 1].migration)
+        return TN_OK;
+    return tn__settings_put_back(tx, plan->kept, err);
+}
+
+static tn_status run_each(tn_plan *plan, tn__observer *observer, bool *ret_whole, tn_error *err)
+{
+    bool skipped = false, going = true;
+    tn_status status = TN_OK;
+
     for (size_t i = 0; status == TN_OK && going && i < plan->n; i++) {
         tn_plan_step *step = &plan->steps[i];
         if (step->migration->skipped)
@@ -186,10 +242,28 @@ static tn_status run_steps(tn_plan *plan, tn_db *tx, tn_error *err)
             skipped = true;
             continue;
         }
-        going = run_step(plan, &observer, step, &status, err);
-        excuse(step, skipped);
+        status = begin_migration(plan, observer->tx, i, err);
+        if (status == TN_OK)
+            going = run_step(plan, observer, step, &status, err);
+        excuse(plan, step, skipped);
     }
-    if (status == TN_OK && going && !skipped)
+    *ret_whole = going && !skipped;
+    return status;
+}
+
+static tn_status run_steps(tn_plan *plan, tn_db *tx, tn_error *err)
+{
+    tn__observer observer;
+    bool whole = false;
+
+    tn_status status = tn__observe_begin(&observer, tx, &plan->arena, err);
+    if (status == TN_OK && plan->sets && !is_sqlite(tx))
+        status = tn__settings_keep(tx, &plan->arena, &plan->kept, err);
+    if (status == TN_OK)
+        status = run_each(plan, &observer, &whole, err);
+    if (status == TN_OK && whole && plan->kept)
+        status = tn__settings_put_back(tx, plan->kept, err);
+    if (status == TN_OK && whole)
         status = tn_schema_read(tx, NULL, &plan->after, err);
     return status;
 }

@@ -34,6 +34,8 @@ struct tn_migrations {
     size_t count;
     source *sources;
     size_t n_sources, max_sources;
+    const char **ignored; /* names of SQL files that are no migrations */
+    size_t n_ignored, max_ignored;
 };
 
 typedef struct reading {
@@ -73,6 +75,51 @@ static tn_status grow_sources(const reading *r)
     return TN_OK;
 }
 
+/* Left out in silence, a migration of another tool would be missing in the database. */
+static tn_status bad_name(const reading *r, const char *name, const char *fault)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s%s%s", r->directory ? r->directory : "",
+             r->directory ? "/" : "", name);
+    if (r->problem)
+        tn__copy_text(r->problem->file, sizeof(r->problem->file), tn_str_from(path));
+    tn__problem_fault(r->problem, TN_MIGRATE_FILES);
+    tn_error_set(r->err, TN_CONFIG, NULL, "%s would not be run: %s", path, fault);
+    tn_error_set_hint(
+        r->err, "give all files versions of digits alone, in the order that they have (V1.1__a, "
+                "V1.2__b: V101__a, V102__b); move what is no migration to another directory");
+    return TN_CONFIG;
+}
+
+/* The schema's own file lies there by right. */
+static tn_status ignore(const reading *r, const char *name)
+{
+    tn_migrations *set = r->set;
+    size_t max = set->max_ignored ? set->max_ignored * 2 : 8;
+    const char *fault = tn__name_fault(tn_str_from(name));
+
+    if (fault)
+        return bad_name(r, name, fault);
+    if (strcmp(name, "schema.sql") == 0 || tn__str_starts(tn_str_from(name), TN__STR("schema.")) ||
+        !tn__str_ends(tn_str_from(name), TN__STR(".sql")) || set->n_ignored >= FILES_MAX)
+        return TN_OK;
+    const char *copy = tn__arena_copy(&set->arena, name, strlen(name));
+    if (copy && set->n_ignored == set->max_ignored) {
+        const char **grown = realloc(set->ignored, max * sizeof(*grown));
+        if (grown) {
+            set->ignored = grown;
+            set->max_ignored = max;
+        } else {
+            copy = NULL;
+        }
+    }
+    if (!copy)
+        return no_memory(r);
+    set->ignored[set->n_ignored++] = copy;
+    return TN_OK;
+}
+
 /* Run as a portable file it would bring another database's SQL here. */
 static tn_status no_driver(const reading *r, const char *path, const tn__name *name)
 {
@@ -99,7 +146,7 @@ static tn_status add_source(const reading *r, const char *name, tn_str text)
     char path[PATH_MAX];
 
     if (!tn__name_parse(tn_str_from(name), set->driver, &parsed))
-        return TN_OK;
+        return ignore(r, name);
     tn_status status = grow_sources(r);
     if (status != TN_OK)
         return status;
@@ -315,6 +362,11 @@ static tn_status add_version(const reading *r, source *first, source *last)
     return status;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static tn_status add_versions(const reading *r)
 {
     tn_migrations *set = r->set;
@@ -323,6 +375,8 @@ static tn_status add_versions(const reading *r)
 
     if (set->n_sources)
         qsort(set->sources, set->n_sources, sizeof(*set->sources), compare_sources);
+    if (set->n_ignored)
+        qsort(set->ignored, set->n_ignored, sizeof(*set->ignored), compare_names);
     set->items = tn__arena_array(&set->arena, set->n_sources + 1, sizeof(*set->items));
     if (!set->items)
         return no_memory(r);
@@ -400,6 +454,11 @@ size_t tn_migrations_count(const tn_migrations *migrations)
     return migrations->count;
 }
 
+const char *tn_migrations_ignored(const tn_migrations *migrations, size_t i)
+{
+    return i < migrations->n_ignored ? migrations->ignored[i] : NULL;
+}
+
 const tn_migration *tn_migrations_find(const tn_migrations *migrations, const char *version)
 {
     size_t low = 0, high = migrations->count;
@@ -423,5 +482,6 @@ void tn_migrations_free(tn_migrations *migrations)
         return;
     tn__arena_free(&migrations->arena);
     free(migrations->sources);
+    free(migrations->ignored);
     free(migrations);
 }

@@ -2,12 +2,53 @@
 /* What is set of a session that migrates (PostgreSQL), and its lock, taken by the same question. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <tenon/query.h>
 
 #include "migrate/database.h"
+#include "migrate/settings.h"
 
 enum { IDLE_MS = 60000 };
+
+/* ---- what a file may have set ---------------------------------------------------------------- */
+
+/* Those of a transaction cannot be set behind its first statement, and end with it. */
+tn_status tn__settings_keep(tn_db *at, tn__arena *arena, const char **ret, tn_error *err)
+{
+    static const char question[] =
+        "select coalesce(pg_catalog.json_object_agg(name, setting), '{}')::text"
+        " from pg_catalog.pg_settings where source operator(pg_catalog.=) 'session'"
+        " and name not in ('transaction_isolation', 'transaction_read_only',"
+        "  'transaction_deferrable', 'role', 'session_authorization', 'seed')";
+    char *text = NULL;
+
+    tn_status status = tn_get(at, question, NULL, tn_into(&text), err);
+    if (status != TN_OK)
+        return status;
+    *ret = tn__arena_copy(arena, text, strlen(text));
+    free(text);
+    return *ret ? TN_OK : tn_error_set(err, TN_NOMEM, NULL, "out of memory");
+}
+
+/* RESET alone would also take back what the connection was given when it was made: the schema of
+ * its URL is such a setting. */
+tn_status tn__settings_put_back(tn_db *at, const char *kept, tn_error *err)
+{
+    int64_t n;
+
+    tn_status status = tn_exec_script(at, "reset session authorization; reset role; reset all",
+                                      err);
+    if (status != TN_OK || !kept)
+        return status;
+    return tn_get(at,
+                  "select count(pg_catalog.set_config(key, value, false))"
+                  " from pg_catalog.json_each_text($1::pg_catalog.json)",
+                  tn_args(kept), tn_into(&n), err);
+}
+
+/* ---- what a run sets ------------------------------------------------------------------------- */
 
 /* By set_config(), since names that a server does not know must not fail. A killed migration's
  * statement is to end with it: the server looks for its client each second (PostgreSQL 14). The
@@ -56,15 +97,21 @@ tn_status tn__database_prepare(tn__database *database, bool *ret_got, tn_error *
     return status;
 }
 
+/* Once a run. Behind a pooler there is nothing of the session's own. */
+tn_status tn__database_keep(tn__database *database, tn_error *err)
+{
+    if (database->dialect != TN__POSTGRESQL || database->pooled || database->kept_settings)
+        return TN_OK;
+    return tn__settings_keep(database->at, &database->arena, &database->kept_settings, err);
+}
+
 /* Within the transaction that set something, so that behind a pooler nobody else gets it. */
 tn_status tn__database_restore(tn__database *database, tn_error *err)
 {
     if (database->dialect != TN__POSTGRESQL)
         return TN_OK;
-    tn_status status = tn_exec(database->at, "reset all", NULL, NULL, err);
-    if (status == TN_OK)
-        status = tn_exec(database->at, "reset role", NULL, NULL, err);
-    return status == TN_OK ? tn__database_set_all(database, database->pooled, err) : status;
+    tn_status status = tn__settings_put_back(database->at, database->kept_settings, err);
+    return status == TN_OK && database->pooled ? tn__database_set_all(database, true, err) : status;
 }
 
 tn_status tn__database_timeouts(tn__database *database, int64_t lock_ms, int64_t statement_ms,

@@ -12,7 +12,7 @@
 
 enum { TEXT_MAX = 256 << 20 };
 
-/* Bodies may name what comes later. Its setting lasts for the transaction. */
+/* Bodies may name what comes later. */
 static bool has_functions(const tn_schema *schema)
 {
     tn_schema_object object;
@@ -24,10 +24,12 @@ static bool has_functions(const tn_schema *schema)
     return false;
 }
 
-static void put_schema(tn__buf *text, const tn_schema *schema)
+/* set: SET, or SET LOCAL where the text is one transaction: outside of one that would do nothing.
+ */
+static void put_schema(tn__buf *text, const tn_schema *schema, const char *set)
 {
     if (has_functions(schema))
-        tn__buf_puts(text, "set local check_function_bodies = off;\n\n");
+        tn__buf_printf(text, "%s check_function_bodies = off;\n\n", set);
     tn_str all = tn__str_trim(tn_schema_text(schema));
     tn__buf_str(text, all);
     if (all.len)
@@ -43,7 +45,7 @@ char *tn_schema_file(const tn_schema *schema, const char *driver)
                    "-- The schema that the migrations make on %s, to be read and reviewed. It is\n"
                    "-- written by a command, so what is changed here is lost.\n\n",
                    driver);
-    put_schema(&text, schema);
+    put_schema(&text, schema, "set");
     return tn__buf_take(&text);
 }
 
@@ -132,7 +134,7 @@ tn_status tn_squash(const tn_migrations *migrations, const char *to, const tn_sc
                    "is applied already\n-- there is nothing to do.\n"
                    "-- migrate:squash from:%s\n-- migrate:up irreversible:true\n",
                    first->version, to, driver, to, first->version);
-    put_schema(&text, schema);
+    put_schema(&text, schema, "set local");
     size_t left = put_left(&text, migrations, to);
     char *taken = tn__buf_take(&text);
     if (!taken)

@@ -115,16 +115,35 @@ static bool is_drop(tn_str sql)
     return is(words[0], "drop") && is(words[1], "table");
 }
 
-static void classify(const splitter *s, tn__step *step)
+static bool is_setting(tn_str sql)
 {
-    static const char *const sqlite_alone[] = {"pragma", "vacuum", "attach", "detach", NULL};
     static const char *const setting[] = {"set",    "reset",  "discard", "pragma",
                                           "attach", "detach", "load",    NULL};
     tn__tok words[WORDS];
 
+    first_words(sql, words);
+    return is_one_of(words[0], setting) || has_word(sql, "set_config");
+}
+
+/* Or has code in it that may, which is not looked into. */
+static bool may_set(tn_str sql)
+{
+    static const char *const code[] = {"do", "call", NULL};
+    tn__tok words[WORDS];
+
+    first_words(sql, words);
+    return is_one_of(words[0], code) || is_setting(sql);
+}
+
+static void classify(const splitter *s, tn__step *step)
+{
+    static const char *const sqlite_alone[] = {"pragma", "vacuum", "attach", "detach", NULL};
+    tn__tok words[WORDS];
+
     first_words(step->sql, words);
     step->again = again(words);
-    step->sets = is_one_of(words[0], setting) || has_word(step->sql, "set_config");
+    step->sets = is_setting(step->sql);
+    s->ret->sets |= may_set(step->sql);
     step->alone = s->dialect == TN__SQLITE && is_one_of(words[0], sqlite_alone);
     step->patient = has_word(step->sql, "concurrently");
     step->index = step->patient ? concurrent_index(step->sql) : (tn_str){"", 0};
@@ -200,7 +219,10 @@ static tn_status push_group(splitter *s, tn__script *script, tn_str begin, uint3
         case TN__STMT_SAVEPOINT:
         case TN__STMT_RELEASE:
         case TN__STMT_ROLLBACK_TO: s->ret->savepoints = true; break;
-        default: drops = drops || is_drop(sql); break;
+        default:
+            drops = drops || is_drop(sql);
+            s->ret->sets |= may_set(sql);
+            break;
         }
     }
     return refuse(s, begin, "this BEGIN has no COMMIT");
@@ -295,9 +317,7 @@ tn_status tn__steps_split(tn__arena *arena, const tn_migration *migration, bool 
     tn_status status = s.in_transaction ? split_inside(&s) : split_outside(&s);
     if (status != TN_OK)
         return status;
-    for (size_t i = 0; i < ret->count; i++) {
-        ret->sets |= ret->items[i].sets;
+    for (size_t i = 0; i < ret->count; i++)
         ret->drops |= ret->items[i].drops;
-    }
     return TN_OK;
 }

@@ -32,7 +32,7 @@ typedef struct tn__step {
 typedef struct tn__steps {
     tn__step *items;
     size_t count;
-    bool sets;  /* some of them do */
+    bool sets;  /* some of them do, those of groups too, or have code in them that may */
     bool drops; /* some of them do */
     bool savepoints;
 } tn__steps;

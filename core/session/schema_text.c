@@ -141,14 +141,25 @@ static tn_str without_preface(tn_str text)
     return rest;
 }
 
+/* A checkout makes CR LF of each end of line. Where there is one without CR, the others are not its
+ * doing: they are within a function's body or a string, and belong to it. */
+static bool is_checked_out(tn_str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] == '\n' && (i == 0 || text.ptr[i - 1] != '\r'))
+            return false;
+    return true;
+}
+
 tn_status tn_schema_parse(tn_str text, tn_schema **ret, tn_error *err)
 {
+    bool checked_out = is_checked_out(text);
     tn__buf copy;
 
     tn__buf_init(&copy, TEXT_MAX);
     text = without_preface(text);
-    for (size_t i = 0; i < text.len; i++) /* a checkout may have made CR LF of the ends of lines */
-        if (text.ptr[i] != '\r' || i + 1 == text.len || text.ptr[i + 1] != '\n')
+    for (size_t i = 0; i < text.len; i++)
+        if (!checked_out || text.ptr[i] != '\r' || i + 1 == text.len || text.ptr[i + 1] != '\n')
             tn__buf_putc(&copy, text.ptr[i]);
     return tn__schema_take(&copy, ret, err);
 }

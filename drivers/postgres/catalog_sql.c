@@ -3,7 +3,9 @@
  * One question for all objects: each is written by the server's own functions where it has one, and
  * composed here where it has none. Keys sort by a digit for the kind, then by name; an index comes
  * behind its table. A second question for what depends on what, each end the object of ours that it
- * belongs to: a default belongs to its table, a row type too. A server that is asked for the first
+ * belongs to: a default belongs to its table, a row type too. A schema's number sorts it before
+ * what is in it, but for an extension; and what a constraint trigger has for a constraint is not
+ * told of, since by it the table would wait for the trigger. A server that is asked for the first
  * time takes longer to plan the whole first question than for all of the answer, so it leaves out
  * kinds of which there are none. The planner takes what it finds there
  * for one row, and would look through all objects for each edge: it is told to hash.
@@ -293,7 +295,7 @@ const pg_catalog_piece pg_catalog_objects[] = {
     "pg_catalog.quote_ident(x.extname),\n"
     "    'create extension if not exists ' || pg_catalog.quote_ident(x.extname)\n"
     "    || case when xn.nspname = 'pg_catalog' or xn.nspname = pg_catalog.current_schema() "
-    "or not x.extrelocatable and xn.nspname <> 'public' then ''\n"
+    "or xn.oid not in (select n.oid from n) then ''\n"
     "      else ' with schema ' || pg_catalog.quote_ident(xn.nspname) end || ';'\n"
     "  from pg_catalog.pg_extension x join pg_catalog.pg_namespace xn on xn.oid = "
     "x.extnamespace\n"
@@ -469,7 +471,10 @@ const char pg_catalog_edges[] =
     "  select 'pg_catalog.pg_constraint'::regclass, c.oid, case when c.contype = 'f' then "
     "'2606:' || c.oid\n"
     "    when c.conrelid <> 0 then '1259:' || c.conrelid else '1247:' || c.contypid end\n"
-    "  from pg_catalog.pg_constraint c where c.oid >= 16384\n"
+    "  from pg_catalog.pg_constraint c where c.oid >= 16384 and c.contype <> 't'\n"
+    "  union all\n"
+    "  select 'pg_catalog.pg_namespace'::regclass, n.oid, '2615:' || n.oid from "
+    "pg_catalog.pg_namespace n where n.oid >= 16384\n"
     "  union all\n"
     "  select 'pg_catalog.pg_rewrite'::regclass, w.oid, case when w.rulename = '_RETURN' "
     "then '1259:' || w.ev_class else '2618:' || w.oid end\n"
@@ -500,6 +505,8 @@ const char pg_catalog_edges[] =
     "join m b on b.class = d.refclassid and b.oid = d.refobjid\n"
     "where a.own <> b.own and d.objid >= 16384 and d.refobjid >= 16384 and d.deptype in "
     "('n', 'a', 'i', 'P')\n"
+    "  and (d.classid = 'pg_catalog.pg_extension'::regclass or d.refclassid <> "
+    "'pg_catalog.pg_namespace'::regclass)\n"
     "  and not (d.deptype = 'a' and d.classid = 'pg_catalog.pg_class'::regclass and "
     "d.refclassid = 'pg_catalog.pg_class'::regclass\n"
     "    and exists (select from pg_catalog.pg_class q where q.oid = d.objid and q.relkind = "

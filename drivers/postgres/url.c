@@ -61,7 +61,8 @@ static void diagnose_query(tn_str query, pg_url_known *known, void *arg, char *r
             snprintf(ret, size, "parameter \"%.*s\" has no value (name=value)", (int)name.len,
                      name.ptr);
         else
-            snprintf(ret, size, "parameter \"%.*s\" is not known", (int)name.len, name.ptr);
+            snprintf(ret, size, "parameter \"%.*s\" is not known%s", (int)name.len, name.ptr,
+                     tn_str_equal(name, TN__STR("search_path")) ? ": write schema=NAME" : "");
         return;
     }
     snprintf(ret, size, "it is not of the form postgresql://user:password@host:port/database");

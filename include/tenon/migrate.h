@@ -75,9 +75,9 @@ typedef struct tn_migration {
     const char *version;   /* the digits, as they stand in the file's name */
     const char *name;      /* "users" */
     const char *file;      /* with the directory as it was given */
-    const char *down_file; /* where down stands: the same but for pairs */
+    const char *down_file; /* where down stands: the same but for pairs; NULL: there is none */
     tn_str up;             /* its up blocks; lines as in the file: all others are blank */
-    tn_str down;           /* its down blocks, the same way; len 0: there is none */
+    tn_str down;           /* its down blocks, the same way; len 0: none, or an empty one */
     char checksum[65];     /* SHA-256 of the up blocks, hexadecimal; see tn_migration_checksum() */
     bool variant;          /* it comes from a file for this driver alone */
     bool skipped;          /* -- migrate:skip driver:NAME: recorded, nothing to run */
@@ -131,9 +131,10 @@ TN_BEGIN_DECLS
 
 /*
  * Reads the files of a directory as they are for one driver ("postgresql", "sqlite"), in order of
- * versions. Files whose names are none of a migration's are passed over. TN_CONFIG: the directory
- * cannot be read, two files have one version, a file's grammar is wrong, it is no text (a NUL), its
- * name has another database's where a driver's stands; ret_problem (may be NULL) then tells the
+ * versions. Files whose names are none of a migration's are passed over: tn_migrations_ignored().
+ * TN_CONFIG: the directory cannot be read, two files have one version, a version is not digits
+ * alone (V1.1__name.sql), a file's grammar is wrong, it is no text (a NUL), its name has another
+ * database's where a driver's stands; ret_problem (may be NULL) then tells the
  * place. The caller frees with tn_migrations_free().
  */
 TN_API TN_NODISCARD tn_migrations *tn_migrations_read(const char *directory, const char *driver,
@@ -151,6 +152,9 @@ TN_API const tn_migration *tn_migrations_at(const tn_migrations *migrations, siz
 TN_API size_t tn_migrations_count(const tn_migrations *migrations);
 /* By version; leading zeros do not count. NULL: none. */
 TN_API const tn_migration *tn_migrations_find(const tn_migrations *migrations, const char *version);
+/* Name i of SQL files that are no migrations by their names (README.sql, R__views.sql), in order;
+ * not schema.sql and schema.DRIVER.sql. NULL past the end. Borrowed. */
+TN_API const char *tn_migrations_ignored(const tn_migrations *migrations, size_t i);
 
 /* NULL is fine. */
 TN_API void tn_migrations_free(tn_migrations *migrations);

@@ -370,6 +370,36 @@ static void a_kind_may_be_alone(void **state)
     }
 }
 
+/* What is needed stands before what needs it, also where the numbers of kinds say otherwise. */
+static void needs_come_first(void **state)
+{
+    fixture *f = *state;
+
+    sql(f->db, "create table t (id int primary key); comment on table t is 'x'; create function g()"
+               " returns trigger language plpgsql as $$begin return null; end$$; create constraint"
+               " trigger ct after insert on t for each row execute function g()");
+    if (has_extension(f->db, "pg_trgm"))
+        sql(f->db, "create schema ext; create extension pg_trgm schema ext");
+    tn_schema *schema = schema_of(f->db, NULL);
+    const char *text = tn_schema_text(schema).ptr;
+    assert_has(schema, "-- comment: table ");
+    assert_true(strstr(text, "-- table: t\n") < strstr(text, "-- comment: table "));
+    assert_true(strstr(text, "-- table: t\n") < strstr(text, "-- trigger: ct on t"));
+    if (has_extension(f->db, "pg_trgm")) {
+        assert_has(schema, "create extension if not exists pg_trgm with schema ext;");
+        assert_true(strstr(text, "-- schema: ext\n") < strstr(text, "-- extension: pg_trgm"));
+    }
+    make_database("tenon_schema_b");
+    tn_db *other = open_url(url_of("tenon_schema_b"));
+    sql(other, text);
+    tn_schema *made = schema_of(other, NULL);
+    assert_same(schema, made);
+    tn_schema_free(made);
+    tn_schema_free(schema);
+    assert_int_equal(tn_db_close(other, NULL), TN_OK);
+    drop_database("tenon_schema_b");
+}
+
 static void schemas_are_chosen(void **state)
 {
     fixture *f = *state;
@@ -487,6 +517,7 @@ int main(void)
         TEST(settings_of_the_session_do_not_matter),
         TEST(a_transaction_sees_its_own),
         TEST(a_kind_may_be_alone),
+        TEST(needs_come_first),
         TEST(schemas_are_chosen),
         TEST(what_matters_is_in_it),
         TEST(a_deadline_ends_it),

@@ -83,6 +83,20 @@ static void a_file_has_the_fingerprint_of_its_schema(void **state)
     tn_schema_free(schema);
 }
 
+/* Where not all ends of lines are CR LF, those that are belong to what they are in. */
+static void a_body_keeps_its_ends_of_lines(void **state)
+{
+    static const char with[] = "-- function: f()\ncreate function f() as $$a\r\nb$$;\n";
+    tn_schema *schema = parse(with);
+
+    (void)state;
+    assert_non_null(strstr(tn_schema_text(schema).ptr, "a\r\nb"));
+    tn_schema *other = parse("-- function: f()\ncreate function f() as $$a\nb$$;\n");
+    assert_string_not_equal(tn_schema_fingerprint(other), tn_schema_fingerprint(schema));
+    tn_schema_free(other);
+    tn_schema_free(schema);
+}
+
 static void what_is_no_text_is_refused(void **state)
 {
     static const char *const wrong[] = {"-- table: t\ncreate table t (a text default 'x);\n",
@@ -192,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_are_found),
         cmocka_unit_test(a_file_has_the_fingerprint_of_its_schema),
+        cmocka_unit_test(a_body_keeps_its_ends_of_lines),
         cmocka_unit_test(what_is_no_text_is_refused),
         cmocka_unit_test(differences_name_the_line),
         cmocka_unit_test(nothing_differs_from_itself),

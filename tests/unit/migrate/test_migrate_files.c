@@ -337,6 +337,43 @@ static void one_version_twice_is_refused(void **state)
     }
 }
 
+static void bad_versions_are_refused(void **state)
+{
+    static const char *const bad[] = {"V1.1__b.sql", "V2_1__c.sql", "V3_d.sql", "U1.1__b.sql",
+                                      "12345678901234567890123456789012_a.sql"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        const char *files[] = {"V1__a.sql", "select 1;\n", bad[i], "select 2;\n"};
+        tn_error err = TN_ERROR_INIT;
+        tn_migrate_problem problem;
+        assert_null(read_set(files, 2, "sqlite", &problem, &err));
+        assert_int_equal(err.status, TN_CONFIG);
+        assert_int_equal(problem.fault, TN_MIGRATE_FILES);
+        assert_string_equal(problem.file, bad[i]);
+        assert_non_null(strstr(err.message, bad[i]));
+        assert_non_null(strstr(err.hint, "digits alone"));
+    }
+}
+
+static void other_files_are_told_of(void **state)
+{
+    static const char *const files[] = {
+        "views.sql",  "x", "R__x.sql",          "x", "1_a.sql",  "-- migrate:up\n",
+        "schema.sql", "x", "schema.sqlite.sql", "x", "notes.md", "x",
+    };
+    tn_error err = TN_ERROR_INIT;
+    tn_migrations *set = read_set(files, 6, "sqlite", NULL, &err);
+
+    (void)state;
+    assert_non_null(set);
+    assert_int_equal(tn_migrations_count(set), 1);
+    assert_string_equal(tn_migrations_ignored(set, 0), "R__x.sql");
+    assert_string_equal(tn_migrations_ignored(set, 1), "views.sql");
+    assert_null(tn_migrations_ignored(set, 2));
+    tn_migrations_free(set);
+}
+
 static void directories(void **state)
 {
     tn_error err = TN_ERROR_INIT;
@@ -362,6 +399,8 @@ int main(void)
         cmocka_unit_test(checksums_forgive_what_nobody_meant),
         cmocka_unit_test(sets_are_ordered_and_choose),
         cmocka_unit_test(one_version_twice_is_refused),
+        cmocka_unit_test(bad_versions_are_refused),
+        cmocka_unit_test(other_files_are_told_of),
         cmocka_unit_test(directories),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

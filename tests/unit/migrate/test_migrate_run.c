@@ -266,6 +266,42 @@ static void refuses_what_has_no_way_back(void **state)
     assert_int_equal(problem.fault, TN_MIGRATE_USAGE);
 }
 
+static void take_note(void *arg, const tn_migrate_event *event)
+{
+    if (event->kind == TN_MIGRATE_EVENT_NOTE)
+        snprintf(arg, 200, "%s", event->text);
+}
+
+static void an_empty_down_is_a_down(void **state)
+{
+    tn_migrate_result result;
+    char note[200] = "";
+
+    (void)state;
+    files("1_a.sql", t1, "2_b.sql", "-- migrate:up\nselect 2;\n-- migrate:down\n", "3_c.sql",
+          "-- migrate:up\nselect 3;\n\n-- migrate:down\n\n  -- nothing\n", "4_d.up.sql",
+          "select 4;\n", "4_d.down.sql", "", NULL);
+    deploys(4, "4");
+    options.event = take_note;
+    options.event_arg = note;
+    for (int i = 0; i < 3; i++) {
+        note[0] = '\0';
+        /* 3 has no file here: by what was recorded */
+        if (tn_migrate_down(db, i == 1 ? NULL : set, &options, &result, &err) != TN_OK)
+            fail_msg("%s", err.message);
+        assert_int_equal(result.applied, 1);
+        assert_non_null(strstr(note, "nothing is run"));
+    }
+    assert_string_equal(result.version, "1");
+    assert_int_equal(number("select count(*) from _tenon_migrations"), 1);
+    /* A block of another driver is none of this one. */
+    files("1_a.sql", t1, "2_b.sql", "-- migrate:up\nselect 2;\n-- migrate:down driver:postgres\n",
+          NULL);
+    deploys(1, "2");
+    assert_int_equal(tn_migrate_down(db, set, &options, &result, &err), TN_FAILED);
+    assert_non_null(strstr(err.message, "has no -- migrate:down block"));
+}
+
 /* ---- without a transaction ------------------------------------------------------------------- */
 
 static const char halfway[] = "-- migrate:up transaction:false\n"
@@ -554,6 +590,10 @@ static void takes_over_from_dbmate(void **state)
     assert_int_equal(problem.fault, TN_MIGRATE_REFUSED);
 }
 
+#define FLYWAY                                                                             \
+    "create table flyway_schema_history (installed_rank integer, version text, type text," \
+    " success boolean); insert into flyway_schema_history values "
+
 static const struct {
     const char *from, *script;
     tn_status status;
@@ -576,13 +616,26 @@ static const struct {
      "create table _prisma_migrations (migration_name text, finished_at timestamptz,"
      " rolled_back_at timestamptz); insert into _prisma_migrations values ('1_a', null, null)",
      TN_FAILED, 0},
-    {"flyway",
-     "create table flyway_schema_history (version text, success boolean);"
-     "insert into flyway_schema_history values ('1', true), ('2', true), (null, true)",
+    {"flyway", FLYWAY "(1, '1', 'SQL', true), (2, '2', 'JDBC', true), (3, null, 'SQL', true)",
      TN_OK, 2},
+    {"flyway", FLYWAY "(1, '1.2', 'SQL', true)", TN_FAILED, 0},
+    {"flyway", FLYWAY "(1, '1', 'SQL', false)", TN_FAILED, 0},
+    /* all up to a baseline, and none of it need be a file's */
+    {"flyway", FLYWAY "(0, null, 'SCHEMA', true), (1, '2', 'BASELINE', true)", TN_OK, 2},
+    {"flyway", FLYWAY "(1, '0', 'BASELINE', true), (2, '1', 'SQL', true)", TN_OK, 1},
+    /* undone, and done again; deleted */
+    {"flyway", FLYWAY "(1, '1', 'SQL', true), (2, '2', 'SQL', true), (3, '2', 'UNDO_SQL', true)",
+     TN_OK, 1},
     {"flyway",
-     "create table flyway_schema_history (version text, success boolean);"
-     "insert into flyway_schema_history values ('1.2', true)",
+     FLYWAY "(1, '1', 'SQL', true), (2, '1', 'UNDO_SQL', true), (3, '1', 'SQL', true),"
+            " (4, '2', 'SQL', true), (5, '2', 'DELETE', true)",
+     TN_OK, 1},
+    {"dbmate",
+     "create table schema_migrations (version bigint, dirty boolean);"
+     "insert into schema_migrations values (2, false)",
+     TN_FAILED, 0},
+    {"golang-migrate",
+     "create table schema_migrations (version text); insert into schema_migrations values ('1')",
      TN_FAILED, 0},
     {"dbmate",
      "create table schema_migrations (version text);"
@@ -608,6 +661,28 @@ static void takes_over_from_others(void **state)
         assert_int_equal(set_up(state), 0);
         set = kept;
     }
+}
+
+/* They named their tables alike. */
+static void tools_are_told_apart(void **state)
+{
+    (void)state;
+    files("1_a.sql", t1, NULL);
+    assert_int_equal(tn_exec_script(db,
+                                    "create table schema_migrations (version bigint, dirty "
+                                    "boolean); insert into schema_migrations values (1, false)",
+                                    &err),
+                     TN_OK);
+    assert_int_equal(tn_migrate_baseline(db, set, "dbmate", &options, NULL, &err), TN_FAILED);
+    assert_non_null(strstr(err.message, "is golang-migrate's"));
+    assert_string_equal(problem.next, "tenon migrate baseline --from golang-migrate");
+    assert_int_equal(problem.fault, TN_MIGRATE_REFUSED);
+    assert_int_equal(
+        tn_exec(db, "alter table schema_migrations drop column dirty", NULL, NULL, &err), TN_OK);
+    assert_int_equal(tn_migrate_baseline(db, set, "golang-migrate", &options, NULL, &err),
+                     TN_FAILED);
+    assert_non_null(strstr(err.message, "not golang-migrate's"));
+    assert_string_equal(problem.next, "tenon migrate baseline --from dbmate");
 }
 
 static void baseline_to_a_version(void **state)
@@ -710,6 +785,8 @@ int main(void)
         TEST(foreign_keys_stay_on_otherwise),
         TEST(takes_over_from_dbmate),
         TEST(takes_over_from_others),
+        TEST(tools_are_told_apart),
+        TEST(an_empty_down_is_a_down),
         TEST(baseline_to_a_version),
         TEST(events_are_told_and_runs_stop),
         TEST(another_table_for_the_history),

@@ -23,6 +23,8 @@ static const struct {
     {"postgresql://u:" SECRET "@h/app%00", "%00 is not allowed"},
     {"postgresql://u:" SECRET "@[::1/app", "not closed by ]"},
     {"postgresql://u:" SECRET "@h/app?nonsense=1", "parameter \"nonsense\" is not known"},
+    {"postgresql://u:" SECRET "@h/app?search_path=app",
+     "parameter \"search_path\" is not known: write schema=NAME"},
     {"postgresql://u:" SECRET "@h/app?sslmode", "parameter \"sslmode\" has no value"},
     {"postgresql://u:" SECRET "@h/app?=1", "no name that is known"},
     {"postgresql://u:half/x?" SECRET "@h/app", "holds an @"},
