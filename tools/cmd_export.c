@@ -10,6 +10,7 @@
 #include <tenon/tenon.h>
 
 #include "commands.h"
+#include "copy_format.h"
 #include "interrupt.h"
 #include "progress.h"
 #include "report.h"
@@ -20,9 +21,12 @@
 typedef struct outlet {
     const tool *t;
     const char *path;
-    char *sql;
+    const char *table; /* or a query */
+    const char *query;
+    const char *columns, *order;
     char *part; /* the file's name until it is whole; NULL: standard output */
     int fd;
+    bool any; /* columns: it gave rows, or could have */
     writer writer;
     out out;
     progress bar;
@@ -37,40 +41,35 @@ static bool is_table(const char *what)
     return !strpbrk(what, " \t\r\n(;") || what[0] == '"';
 }
 
-static int find_query(outlet *x)
+static int find_rows(outlet *x)
 {
     const char *what = x->t->words[0];
-    size_t size = strlen(what) + 32;
 
-    x->sql = malloc(size);
-    if (!x->sql)
-        return tool_usage(x->t, "out of memory");
-    snprintf(x->sql, size, "%s%s", is_table(what) ? "select * from " : "", what);
+    x->columns = tool_value(x->t, TOOL_OPT_COLUMNS);
+    x->order = tool_value(x->t, TOOL_OPT_ORDER);
+    if (is_table(what))
+        x->table = what;
+    else
+        x->query = what;
+    if (x->query && (x->columns || x->order))
+        return tool_usage(x->t, "--%s goes with a table; a query says it itself",
+                          x->columns ? "columns" : "order");
     return TOOL_EXIT_FINE;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-
-    return n >= m && strcmp(text + n - m, end) == 0;
 }
 
 static int find_format(outlet *x)
 {
-    const char *name = tool_value(x->t, TOOL_OPT_FORMAT);
     const char *null_text = tool_value(x->t, TOOL_OPT_NULL);
-    bool lines = ends_with(x->path, ".ndjson") || ends_with(x->path, ".jsonl");
+    bool csv;
 
-    if (name && strcmp(name, "csv") != 0 && strcmp(name, "ndjson") != 0)
-        return tool_usage(x->t, "--format %s: not one of csv, ndjson", name);
-    x->writer.format = writer_format_find(name ? name : lines ? "ndjson" : "csv");
+    int status = copy_format_find(x->t, x->path, &csv);
+    x->writer.format = writer_format_find(csv ? "csv" : "ndjson");
     x->writer.null_text = null_text ? null_text : "";
     x->writer.quiet = x->t->quiet;
     x->writer.bare = tool_value(x->t, TOOL_OPT_NO_HEADER) != NULL;
     x->writer.quote_empty = true;
     x->writer.escape = !x->part && term_output();
-    return TOOL_EXIT_FINE;
+    return status;
 }
 
 /* A file beside the one that is wanted, which takes its name when everything is in it. */
@@ -102,10 +101,22 @@ static int write_failed(outlet *x, int error)
     return TOOL_EXIT_SQL;
 }
 
-static int write_rows(outlet *x, tn_db *session)
+static tn_status open_rows(outlet *x, tn_db *session, tn_rows **ret)
+{
+    tn_bulk_read_options options = TN_BULK_READ_OPTIONS_INIT;
+
+    if (x->table) {
+        options.order = x->order;
+        return tn_bulk_read(session, &options, x->table, x->columns, ret, &x->err);
+    }
+    *ret = tn_query(session, x->query, NULL);
+    return TN_OK;
+}
+
+/* Until the end, an error or Ctrl-C. */
+static tn_status copy_rows(outlet *x, tn_rows *rows)
 {
     writer *w = &x->writer;
-    tn_rows *rows = tn_query(session, x->sql, NULL);
     bool any = tn_rows_columns(rows) > 0;
 
     if (any)
@@ -118,17 +129,28 @@ static int write_rows(outlet *x, tn_db *session)
     if (any && tn_rows_status(rows) == TN_OK && !interrupt_seen())
         w->format->end(w, rows);
     out_flush(w->out);
-    tn_status status = tn_close(rows, &x->err);
+    x->any = any;
+    return tn_close(rows, &x->err);
+}
+
+static int write_rows(outlet *x, tn_db *session)
+{
+    const out *o = x->writer.out;
+    tn_rows *rows;
+
+    tn_status status = open_rows(x, session, &rows);
+    if (status == TN_OK)
+        status = copy_rows(x, rows);
     if (interrupt_seen()) {
         tool_warn("interrupted");
         return TOOL_EXIT_INTERRUPTED;
     }
     if (status != TN_OK)
         return report_error(x->t, &x->err, NULL);
-    if (!any)
+    if (!x->any)
         return tool_usage(x->t, "the statement gives no rows to write");
-    if (w->out->error && !(w->out->error == EPIPE && !x->part))
-        return write_failed(x, w->out->error);
+    if (o->error && !(o->error == EPIPE && !x->part))
+        return write_failed(x, o->error);
     return TOOL_EXIT_FINE;
 }
 
@@ -208,7 +230,6 @@ static void free_export(outlet *x)
         unlink(x->part);
     }
     free(x->part);
-    free(x->sql);
     writer_free(&x->writer);
 }
 
@@ -217,7 +238,7 @@ static int run(tool *t)
     static outlet x;
 
     x = (outlet){.t = t, .path = t->n_words > 1 ? t->words[1] : "-", .fd = -1};
-    int result = find_query(&x);
+    int result = find_rows(&x);
     if (result == TOOL_EXIT_FINE)
         result = find_format(&x);
     if (result == TOOL_EXIT_FINE)
@@ -235,6 +256,8 @@ static int run(tool *t)
 static const tool_option options[] = {
     {TOOL_OPT_FORMAT, 0, "format", "FORMAT", "csv ndjson",
      "csv (the default) or ndjson (of *.ndjson, *.jsonl)"},
+    {TOOL_OPT_COLUMNS, 0, "columns", "A,B", NULL, "only these columns of the table, in this order"},
+    {TOOL_OPT_ORDER, 0, "order", "A,B", NULL, "the table's rows sorted by these columns"},
     {TOOL_OPT_NO_HEADER, 0, "no-header", NULL, NULL, "CSV without the line of names"},
     {TOOL_OPT_NULL, 0, "null", "TEXT", NULL, "what NULL is in CSV (nothing)"},
     {.name = NULL},
@@ -254,12 +277,13 @@ const tool_command tool_command_sql_export = {
     .verb = "export",
     .summary = "rows of a table or query into a CSV or NDJSON file",
     .usage = "TABLE|QUERY [FILE]",
-    .text = "One word is a table, everything else a query. Without FILE, or with -, the rows go\n"
-            "to standard output. A file gets its name when all rows are in it. What is written\n"
-            "\"tenon sql import\" reads: CSV with a line of names, NULL as nothing and an empty\n"
-            "text as \"\"; NDJSON with an object a line. Memory stays bounded.",
+    .text =
+        "One word is a table, perhaps with its schema, everything else a query. Without FILE,\n"
+        "or with -, the rows go to standard output. A file gets its name when all rows are\n"
+        "in it. What is written \"tenon sql import\" reads: CSV with a line of names, NULL as\n"
+        "nothing and an empty text as \"\"; NDJSON with an object a line. Memory stays bounded.",
     .options = options,
-    .examples = {"tenon sql export users users.csv",
+    .examples = {"tenon sql export app.users users.csv --columns id,email --order id",
                  "tenon sql export 'select id, email from users order by id' ids.ndjson",
                  "tenon sql export users | gzip > users.csv.gz"},
     .exits = exits,

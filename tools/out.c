@@ -52,13 +52,6 @@ void out_puts(out *o, const char *text)
     out_write(o, text, strlen(text));
 }
 
-void out_putc(out *o, char c)
-{
-    if (o->len == sizeof(o->buf))
-        out_flush(o);
-    o->buf[o->len++] = c;
-}
-
 void out_fill(out *o, char c, size_t count)
 {
     while (count > 0) {

@@ -21,12 +21,18 @@ typedef struct out {
 void out_init(out *o, int fd);
 void out_write(out *o, const char *text, size_t len);
 void out_puts(out *o, const char *text);
-void out_putc(out *o, char c);
 void out_fill(out *o, char c, size_t count);
 /* The text form of a value, as the server prints it, straight into the buffer. */
 void out_value(out *o, const tn_value *value);
 /* Writes what is there. false after a failure. */
 bool out_flush(out *o);
+
+static inline void out_putc(out *o, char c)
+{
+    if (o->len == sizeof(o->buf))
+        out_flush(o);
+    o->buf[o->len++] = c;
+}
 
 /* The text of a value somewhere: in place where it is text already, else written to the buffer,
  * which grows as needed. false: out of memory. */

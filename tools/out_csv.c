@@ -6,6 +6,8 @@
 #include "term.h"
 #include "writer.h"
 
+static const bool is_special[256] = {[','] = true, ['"'] = true, ['\n'] = true, ['\r'] = true};
+
 /* Quoted as psql does: not for leading blanks, not for the empty string, but for "\.", which would
  * end the data of a COPY. */
 static bool wants_quotes(const char *text, size_t len)
@@ -13,7 +15,7 @@ static bool wants_quotes(const char *text, size_t len)
     if (len == 2 && text[0] == '\\' && text[1] == '.')
         return true;
     for (size_t i = 0; i < len; i++)
-        if (text[i] == ',' || text[i] == '"' || text[i] == '\n' || text[i] == '\r')
+        if (is_special[(unsigned char)text[i]])
             return true;
     return false;
 }
@@ -72,10 +74,17 @@ static void field(writer *w, const char *text, size_t len)
     }
 }
 
+static bool is_null_text(const writer *w, tn_str text)
+{
+    size_t len = strlen(w->null_text);
+
+    return text.len == len && memcmp(text.ptr, w->null_text, len) == 0;
+}
+
 /* A text that looks like NULL has quotes where they tell the two apart. */
 static void text_field(writer *w, tn_str text)
 {
-    if (w->quote_empty && tn_str_equal(text, tn_str_from(w->null_text)))
+    if (w->quote_empty && is_null_text(w, text))
         write_quoted(w->out, text.ptr, text.len);
     else
         field(w, text.ptr, text.len);
@@ -95,10 +104,25 @@ static void begin(writer *w, tn_rows *rows)
         out_putc(w->out, '\n');
 }
 
-static bool is_number(const tn_value *value)
+/* Its text is never empty and has nothing that wants quotes, so that it goes straight into the
+ * buffer; only a NULL of another text may look like it. */
+static bool is_plain(const writer *w, const tn_value *value)
 {
-    return value->type == TN_TYPE_INT16 || value->type == TN_TYPE_INT32 ||
-           value->type == TN_TYPE_INT64;
+    switch ((tn_type)value->type) {
+    case TN_TYPE_INT16:
+    case TN_TYPE_INT32:
+    case TN_TYPE_INT64: return true;
+    case TN_TYPE_BOOL:
+    case TN_TYPE_FLOAT4:
+    case TN_TYPE_FLOAT8:
+    case TN_TYPE_UUID:
+    case TN_TYPE_TIMESTAMPTZ:
+    case TN_TYPE_TIMESTAMP:
+    case TN_TYPE_DATE:
+    case TN_TYPE_TIME:
+    case TN_TYPE_INTERVAL: return !w->null_text[0];
+    default: return false;
+    }
 }
 
 static void row(writer *w, tn_rows *rows)
@@ -111,7 +135,7 @@ static void row(writer *w, tn_rows *rows)
             out_putc(w->out, ',');
         if (value->type == TN_TYPE_NULL)
             field(w, w->null_text, strlen(w->null_text));
-        else if (is_number(value))
+        else if (is_plain(w, value))
             out_value(w->out, value);
         else if (out_text_of(value, &w->scratch, &text))
             text_field(w, text);

@@ -76,11 +76,16 @@ static int days_in_month(int64_t year, int month)
 
 /* ---- printing -------------------------------------------------------------------------------- */
 
-static char *put_number(char *at, uint64_t value, int least_digits)
+static inline char *put_number(char *at, uint64_t value, int least_digits)
 {
     char digits[20];
     int n = 0;
 
+    if (least_digits == 2 && value < 100) {
+        at[0] = (char)('0' + value / 10);
+        at[1] = (char)('0' + value % 10);
+        return at + 2;
+    }
     do {
         digits[n++] = (char)('0' + value % 10);
         value /= 10;
@@ -101,7 +106,10 @@ static char *put_text(char *at, const char *text)
 /* The year without its era. */
 static char *put_date(char *at, civil c)
 {
-    at = put_number(at, (uint64_t)(c.year > 0 ? c.year : 1 - c.year), 4);
+    uint64_t year = (uint64_t)(c.year > 0 ? c.year : 1 - c.year);
+
+    at = year < 10000 ? put_number(put_number(at, year / 100, 2), year % 100, 2)
+                      : put_number(at, year, 4);
     *at++ = '-';
     at = put_number(at, (uint64_t)c.month, 2);
     *at++ = '-';

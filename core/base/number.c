@@ -161,20 +161,32 @@ bool tn__parse_float(tn_str s, float *ret)
     return true;
 }
 
+static size_t count_digits(uint64_t value)
+{
+    size_t n = 1;
+
+    for (; value >= 10000; value /= 10000)
+        n += 4;
+    return n + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
+/* Two digits at a time, from the last to the first. */
 size_t tn__format_int64(int64_t value, char *buf)
 {
     uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    char digits[20];
-    size_t n = 0, len = 0;
+    size_t len = (value < 0) + count_digits(left);
+    char *at = buf + len;
 
-    do {
-        digits[n++] = (char)('0' + left % 10);
-        left /= 10;
-    } while (left);
+    *at = '\0';
+    for (; left >= 100; left /= 100) {
+        unsigned pair = (unsigned)(left % 100);
+        *--at = (char)('0' + pair % 10);
+        *--at = (char)('0' + pair / 10);
+    }
+    *--at = (char)('0' + left % 10);
+    if (left >= 10)
+        *--at = (char)('0' + left / 10);
     if (value < 0)
-        buf[len++] = '-';
-    while (n)
-        buf[len++] = digits[--n];
-    buf[len] = '\0';
+        *buf = '-';
     return len;
 }

@@ -206,23 +206,15 @@ static bool append_bytes(tn__buf *buf, const char *ptr, size_t len)
     return true;
 }
 
-/* What has a text of bounded length, written where it belongs. */
-static bool append_short(tn__buf *buf, const tn_value *value)
+bool tn__value_format_short(const tn_value *value, char *room, size_t *ret_len)
 {
-    char *room = tn__buf_reserve(buf, TN_TIME_TEXT_SIZE);
-
-    if (!room)
-        return false;
-    room[0] = '\0';
     switch ((tn_type)value->type) {
     case TN_TYPE_BOOL: memcpy(room, value->as.i ? "t" : "f", 2); break;
     case TN_TYPE_INT16:
     case TN_TYPE_INT32:
-    case TN_TYPE_INT64: tn__buf_commit(buf, tn__format_int64(value->as.i, room)); return true;
-    case TN_TYPE_FLOAT4:
-        tn__buf_commit(buf, tn__format_float((float)value->as.f, room));
-        return true;
-    case TN_TYPE_FLOAT8: tn__buf_commit(buf, tn__format_double(value->as.f, room)); return true;
+    case TN_TYPE_INT64: *ret_len = tn__format_int64(value->as.i, room); return true;
+    case TN_TYPE_FLOAT4: *ret_len = tn__format_float((float)value->as.f, room); return true;
+    case TN_TYPE_FLOAT8: *ret_len = tn__format_double(value->as.f, room); return true;
     case TN_TYPE_UUID: tn_uuid_format(*value->as.uuid, room); break;
     case TN_TYPE_TIMESTAMPTZ: tn_time_format((tn_time){value->as.i}, room); break;
     case TN_TYPE_TIMESTAMP: tn_timestamp_format((tn_timestamp){value->as.i}, room); break;
@@ -231,7 +223,22 @@ static bool append_short(tn__buf *buf, const tn_value *value)
     case TN_TYPE_INTERVAL: tn_interval_format(*value->as.interval, room); break;
     default: return false;
     }
-    tn__buf_commit(buf, strlen(room));
+    *ret_len = strlen(room);
+    return true;
+}
+
+/* Written where it belongs. */
+static bool append_short(tn__buf *buf, const tn_value *value)
+{
+    char *room = tn__buf_reserve(buf, TN_TIME_TEXT_SIZE);
+    size_t len;
+
+    if (!room)
+        return false;
+    room[0] = '\0';
+    if (!tn__value_format_short(value, room, &len))
+        return false;
+    tn__buf_commit(buf, len);
     return true;
 }
 

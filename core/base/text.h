@@ -24,6 +24,10 @@ bool tn__value_parse(tn_type type, tn_type element, tn_str text, tn__arena *aren
 /* Appends the text form; NULL appends nothing (in arrays: NULL). false if the buffer failed. */
 bool tn__value_append(tn__buf *buf, const tn_value *value);
 
+/* The same for what has a text of bounded length: into room, which has TN_TIME_TEXT_SIZE bytes,
+ * with its NUL. false: it is of another type, and nothing was written. */
+bool tn__value_format_short(const tn_value *value, char *room, size_t *ret_len);
+
 /* Deep copy into an arena: texts (with NUL), uuids, intervals, arrays. false: no memory. */
 bool tn__value_copy(const tn_value *value, tn__arena *arena, tn_value *ret);
 

@@ -70,11 +70,27 @@ tn_time tn_time_from_unix(int64_t seconds, int32_t microseconds)
     return (tn_time){us};
 }
 
+static size_t copy_cut(const char *text, size_t len, char *buf, size_t size)
+{
+    size_t n = len < size ? len : size - 1;
+
+    if (!size)
+        return len;
+    if (n)
+        memcpy(buf, text, n);
+    buf[n] = '\0';
+    return len;
+}
+
 size_t tn_value_format(const tn_value *value, char *buf, size_t size)
 {
+    char room[TN_TIME_TEXT_SIZE];
+    bool fits = size >= sizeof(room);
     tn__buf text;
     size_t len;
 
+    if (tn__value_format_short(value, fits ? buf : room, &len))
+        return fits ? len : copy_cut(room, len, buf, size);
     tn__buf_init(&text, TN__BUF_MAX);
     if (!tn__value_append(&text, value)) {
         tn__buf_free(&text);
@@ -82,13 +98,7 @@ size_t tn_value_format(const tn_value *value, char *buf, size_t size)
             buf[0] = '\0';
         return 0;
     }
-    len = text.len;
-    if (size) {
-        size_t n = len < size ? len : size - 1;
-        if (n)
-            memcpy(buf, text.ptr, n);
-        buf[n] = '\0';
-    }
+    len = copy_cut(text.ptr, text.len, buf, size);
     tn__buf_free(&text);
     return len;
 }

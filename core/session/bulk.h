@@ -7,9 +7,12 @@
 
 #include <tenon/bulk.h>
 
+#include "base/buf.h"
 #include "session/handle.h"
 #include "session/names.h"
 #include "session/watch.h"
+
+enum { TN__BULK_LOOK_ROWS = 256 };
 
 struct tn_bulk {
     tn_db *tx;              /* NULL: it has ended */
@@ -34,6 +37,13 @@ struct tn_bulk {
     tn_error err;
 };
 
+/* bulk_row.c: what is not asked for at every row: the clock, who cancels, who looks on. */
+tn_status tn__bulk_look_up(tn_bulk *bulk);
+
+/* It has failed, as its err says: rolled back, and the status. row: the one that it must be of if
+ * the driver does not know better; 0: none. */
+tn_status tn__bulk_fail(tn_bulk *bulk, uint64_t row);
+
 /* bulk_sql.c: reads the names and writes the INSERT, whose memory is the arena's. */
 tn_status tn__bulk_write_sql(tn_bulk *bulk, const char *table, const char *columns,
                              tn_str *ret_insert, tn_error *err);
@@ -41,6 +51,9 @@ tn_status tn__bulk_write_sql(tn_bulk *bulk, const char *table, const char *colum
 /* Prepares a statement in the bulk's transaction; fresh: one that is known already is forgotten, it
  * may be older than the table. The reference is given back with tn__cache_release(). */
 tn_status tn__bulk_prepare(tn_bulk *bulk, tn_str sql, bool fresh, tn__cached **ret, tn_error *err);
+
+/* "a", "b": for SQL text. */
+void tn__bulk_put_names(tn__buf *sql, const tn__namelist *names);
 
 /* bulk_error.c: makes of an error of a value, or of the database, one of a row. where: what the
  * driver knows of it. */

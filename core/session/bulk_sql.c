@@ -54,7 +54,7 @@ static tn_status all_columns(tn_bulk *bulk, tn_error *err)
                                               "the table has no columns to put values into");
 }
 
-static void put_names(tn__buf *sql, const tn__namelist *names)
+void tn__bulk_put_names(tn__buf *sql, const tn__namelist *names)
 {
     for (size_t i = 0; i < names->count; i++) {
         tn__buf_puts(sql, i ? ", " : "");
@@ -89,7 +89,7 @@ static tn_status write_conflict(tn_bulk *bulk, tn_error *err)
     tn__buf_puts(&sql, "ON CONFLICT");
     if (bulk->keys.count) {
         tn__buf_puts(&sql, " (");
-        put_names(&sql, &bulk->keys);
+        tn__bulk_put_names(&sql, &bulk->keys);
         tn__buf_puts(&sql, ")");
     }
     if (bulk->options.conflict == TN_CONFLICT_UPDATE)
@@ -120,7 +120,7 @@ static tn_status write_insert(tn_bulk *bulk, tn_str *ret_insert, tn_error *err)
     tn__buf_puts(&sql, "INSERT INTO ");
     tn__buf_str(&sql, bulk->table);
     tn__buf_puts(&sql, " (");
-    put_names(&sql, &bulk->columns);
+    tn__bulk_put_names(&sql, &bulk->columns);
     tn__buf_puts(&sql, ") VALUES (");
     for (size_t i = 0; i < bulk->columns.count; i++)
         tn__buf_printf(&sql, "%s$%zu", i ? ", " : "", i + 1);

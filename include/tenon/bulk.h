@@ -23,6 +23,8 @@
  * the columns and before anything is sent. Texts are taken for every type and read as the database
  * reads them.
  *
+ * tn_bulk_read() is the way back: the rows of a table, as they come.
+ *
  * Names: as in SQL. Without quotes letters become small ones, "Quoted" ones stay as they are;
  * nothing else than a name is taken, so they need not be trusted. The table may have a schema.
  *
@@ -39,6 +41,7 @@
 #include <tenon/db.h>
 #include <tenon/error.h>
 #include <tenon/export.h>
+#include <tenon/rows.h>
 
 typedef struct tn_bulk tn_bulk;
 
@@ -73,6 +76,19 @@ typedef struct tn_bulk_options {
 } tn_bulk_options;
 /* clang-format off */
 #define TN_BULK_OPTIONS_INIT {sizeof(tn_bulk_options), 0, TN_CONFLICT_FAIL, NULL, NULL, NULL, 0}
+/* clang-format on */
+
+/* Settings of reading. TN_BULK_READ_OPTIONS_INIT gives the defaults; fields are only added at the
+ * end. */
+typedef struct tn_bulk_read_options {
+    size_t size;
+    int64_t timeout_ms; /* for all of it, until the last row is read, with the wait for a
+                           connection; 0: the handle's for a call, -1: none */
+    const char *order;  /* the columns that rows are sorted by, "id" or "a, b", ascending; NULL: the
+                           rows come as they stand, which is faster */
+} tn_bulk_read_options;
+/* clang-format off */
+#define TN_BULK_READ_OPTIONS_INIT {sizeof(tn_bulk_read_options), 0, NULL}
 /* clang-format on */
 
 TN_BEGIN_DECLS
@@ -117,6 +133,31 @@ TN_API TN_NODISCARD tn_status tn_insert_many(tn_db *db, const tn_bulk_options *o
                                              const char *table, const char *columns,
                                              const tn_arg *values, size_t n_columns, size_t n_rows,
                                              int64_t *ret_rows, tn_error *err);
+
+/*
+ * Reads a table, or a view, from its first row to its last, all as it was at one moment:
+ *
+ *   tn_rows *rows;
+ *   if (tn_bulk_read(db, NULL, "users", "id, email", &rows, &err) != TN_OK) ...
+ *   while (tn_next(rows))
+ *       tn_scan(rows, &id, &email);
+ *   if (tn_close(rows, &err) != TN_OK) ...           some rows are missing
+ *
+ * columns as in tn_bulk_open(); NULL: all that there are. options may be NULL. *ret are ordinary
+ * rows (rows.h), to be closed, of the types that the columns have; on failure it is NULL. They are
+ * streamed: memory stays bounded whatever the size of the table, and until they are closed they
+ * hold their connection, on a session or transaction as any rows do. How far it is, the loop knows;
+ * who has enough closes them.
+ *
+ * It is a SELECT whose names need not be trusted. COPY TO STDOUT would bring PostgreSQL's rows no
+ * sooner: in binary it sends the same bytes a row, costs the server no less, and knows neither
+ * types nor views. So for the rows of a query tn_query() is what is fast.
+ *
+ * TN_SYNTAX: as tn_bulk_open(); else any class that a query has.
+ */
+TN_API TN_NODISCARD tn_status tn_bulk_read(tn_db *db, const tn_bulk_read_options *options,
+                                           const char *table, const char *columns, tn_rows **ret,
+                                           tn_error *err);
 
 TN_END_DECLS
 

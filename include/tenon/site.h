@@ -8,6 +8,7 @@
 #define TENON_SITE_H
 
 #include <tenon/batch.h>
+#include <tenon/bulk.h>
 #include <tenon/db.h>
 #include <tenon/export.h>
 #include <tenon/listen.h>
@@ -38,6 +39,7 @@ TN_END_DECLS
 #define tn_notify(...)      (tn_call_site(__FILE__, __LINE__), (tn_notify)(__VA_ARGS__))
 #define tn_prepare(...)     (tn_call_site(__FILE__, __LINE__), (tn_prepare)(__VA_ARGS__))
 #define tn_batch_run(...)   (tn_call_site(__FILE__, __LINE__), (tn_batch_run)(__VA_ARGS__))
+#define tn_bulk_read(...)   (tn_call_site(__FILE__, __LINE__), (tn_bulk_read)(__VA_ARGS__))
 #endif
 
 #endif

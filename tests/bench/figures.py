@@ -31,6 +31,7 @@ TARGETS = [
     Target("w2, insert, one by one", "postgresql", "w2", "time", 1.05),
     Target("w2 in a batch, to one by one", "postgresql", "w2b", "time", 0.32, "w2"),
     Target("w3, bulk, to COPY BINARY", "postgresql", "w3", "time", 1.03),
+    Target("w3r, bulk read, to COPY BINARY", "postgresql", "w3r", "time", 1.05),
     Target("w4 streaming", "postgresql", "w4s", "time", 1.03),
     Target("w4 streaming, instructions", "postgresql", "w4s", "instructions", 1.08),
     Target("w4 streaming, growth of memory", "postgresql", "w4s", "memory", 8),
@@ -56,16 +57,17 @@ TARGETS = [
 ]
 NAMES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 SIZE_LIMIT = 300 * 1024
-IMPORT_LIMIT = 0.9
+FILES_LIMIT = 0.9  # of the rate of psql
 
 
 def read(paths):
-    """{database: {workload: {...}}}, and what else the inputs have: the size, the import."""
+    """{database: {workload: {...}}}, and what else the inputs have: the size, import and export."""
     found, others = {}, {}
     for path in paths:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
-        others.update({key: content[key] for key in ("size", "import") if key in content})
+        others.update({key: content[key] for key in ("size", "import", "export")
+                       if key in content})
         for each in content.get("databases", [content] if "database" in content else []):
             found[each["database"]] = {w["name"]: w for w in each["workloads"]}
     return found, others
@@ -113,14 +115,16 @@ def micro(entry):
 
 
 def other_rows(others):
-    """What is not a workload: a file that is read by the command, and the library's size."""
+    """What is not a workload: files of the command, and the library's size."""
     lines = []
-    if "import" in others:
-        psql, own = others["import"]["psql_us"], others["import"]["tenon_us"]
-        word = "met" if psql / own >= IMPORT_LIMIT else "**missed**"
-        rows = others["import"]["rows"]
-        lines.append(f"| PostgreSQL | `tenon sql import`, {rows} rows of CSV, rate to that of"
-                     f" psql's `\\copy` | ≥ {IMPORT_LIMIT} | {psql / own:.2f} | | {word} |"
+    for what in ("import", "export"):
+        if what not in others:
+            continue
+        psql, own = others[what]["psql_us"], others[what]["tenon_us"]
+        word = "met" if psql / own >= FILES_LIMIT else "**missed**"
+        rows = others[what]["rows"]
+        lines.append(f"| PostgreSQL | `tenon sql {what}`, {rows} rows of CSV, rate to that of"
+                     f" psql's `\\copy` | ≥ {FILES_LIMIT} | {psql / own:.2f} | | {word} |"
                      f" {own} | {psql} |")
     if "size" in others:
         size = others["size"]

@@ -11,7 +11,7 @@
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../meta/tap.sh"
 allowed=1.05
-gated=w1,w2,w2b,w3,w4b,w4s,w5,w5b,w6e1,w7p,w8p,w9
+gated=w1,w2,w2b,w3,w3r,w4b,w4s,w5,w5b,w6e1,w7p,w8p,w9
 unset TENON_DRIVER_PATH
 export TENON_NO_ENV=1
 

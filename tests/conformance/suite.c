@@ -16,11 +16,12 @@
 #define CASE_SECONDS 120
 
 const suite_group *const suite_groups[] = {
-    &group_connect, &group_exec,    &group_bind,      &group_types, &group_times,
-    &group_arrays,  &group_rows,    &group_scan,      &group_txn,   &group_savepoint,
-    &group_error,   &group_cancel,  &group_isolation, &group_stmt,  &group_script,
-    &group_schema,  &group_session, &group_batch,     &group_bulk,  &group_threads,
-    &group_health,  NULL,
+    &group_connect,   &group_exec,      &group_bind,   &group_types,
+    &group_times,     &group_arrays,    &group_rows,   &group_scan,
+    &group_txn,       &group_savepoint, &group_error,  &group_cancel,
+    &group_isolation, &group_stmt,      &group_script, &group_schema,
+    &group_session,   &group_batch,     &group_bulk,   &group_bulk_read,
+    &group_threads,   &group_health,    NULL,
 };
 
 static const struct {

@@ -63,7 +63,7 @@ typedef struct suite_group {
 extern const suite_group group_connect, group_exec, group_bind, group_types, group_times,
     group_arrays, group_rows, group_scan, group_txn, group_savepoint, group_isolation, group_error,
     group_cancel, group_health, group_threads, group_stmt, group_script, group_session, group_batch,
-    group_schema, group_bulk;
+    group_schema, group_bulk, group_bulk_read;
 
 /* ---- running -------------------------------------------------------------------------------- */
 

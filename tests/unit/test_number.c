@@ -65,6 +65,22 @@ static void test_format_int64(void **state)
     }
 }
 
+/* Round each power of ten, where a number gets one digit more, against the C library. */
+static void test_format_int64_lengths(void **state)
+{
+    char expected[24], buf[21];
+
+    (void)state;
+    for (int64_t power = 1, i = 0; i < 19; i++, power *= i < 19 ? 10 : 1)
+        for (int64_t near = -2; near <= 2; near++)
+            for (int64_t sign = -1; sign <= 1; sign += 2) {
+                int64_t value = sign * (power + near);
+                int n = snprintf(expected, sizeof(expected), "%lld", (long long)value);
+                assert_int_equal(tn__format_int64(value, buf), n);
+                assert_string_equal(buf, expected);
+            }
+}
+
 static void test_bool(void **state)
 {
     static const char *const yes[] = {"t", "true", "TRUE", "on", "On", "yes", "1", "y"};
@@ -205,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_int64),
         cmocka_unit_test(test_format_int64),
+        cmocka_unit_test(test_format_int64_lengths),
         cmocka_unit_test(test_bool),
         cmocka_unit_test(test_double),
         cmocka_unit_test(test_long_double),

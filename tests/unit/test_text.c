@@ -258,12 +258,56 @@ static void test_value_format(void **state)
     assert_string_equal(buf, "");
 }
 
+/* The same text, cut where it must be, whatever room there is: some is written in place. */
+static void test_value_format_in_any_room(void **state)
+{
+    static const tn_uuid uuid = {{0x7d, 0x44}};
+    static const tn_interval interval = {.months = 14, .days = -3, .us = 1};
+    const tn_value values[] = {
+        {.as.i = INT64_MIN, .type = TN_TYPE_INT64},
+        {.as.f = -0.1, .type = TN_TYPE_FLOAT8},
+        {.as.f = 1.5, .type = TN_TYPE_FLOAT4},
+        {.as.i = 1, .type = TN_TYPE_BOOL},
+        {.as.uuid = &uuid, .type = TN_TYPE_UUID},
+        {.as.i = 0, .type = TN_TYPE_TIMESTAMPTZ},
+        {.as.i = -1, .type = TN_TYPE_TIMESTAMP},
+        {.as.i = -719163, .type = TN_TYPE_DATE},
+        {.as.i = 86399999999, .type = TN_TYPE_TIME},
+        {.as.ptr = "abc", .len = 3, .type = TN_TYPE_BYTES},
+        {.as.interval = &interval, .type = TN_TYPE_INTERVAL},
+    };
+    static const char *const texts[] = {
+        "-9223372036854775808",
+        "-0.1",
+        "1.5",
+        "t",
+        "7d440000-0000-0000-0000-000000000000",
+        "1970-01-01 00:00:00+00",
+        "1969-12-31 23:59:59.999999",
+        "0001-12-31 BC",
+        "23:59:59.999999",
+        "\\x616263",
+        "1 year 2 mons -3 days +00:00:00.000001",
+    };
+    char buf[2 * TN_TIME_TEXT_SIZE], expected[sizeof(buf)];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        for (size_t size = 1; size <= sizeof(buf); size++) {
+            memset(buf, '#', sizeof(buf));
+            assert_int_equal(tn_value_format(&values[i], buf, size), strlen(texts[i]));
+            snprintf(expected, size, "%s", texts[i]);
+            assert_string_equal(buf, expected);
+            assert_true(size == sizeof(buf) || buf[size] == '#');
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse_and_append), cmocka_unit_test(test_nul_behind_texts),
         cmocka_unit_test(test_no_memory),        cmocka_unit_test(test_append_to_a_full_buffer),
-        cmocka_unit_test(test_value_format),
+        cmocka_unit_test(test_value_format),     cmocka_unit_test(test_value_format_in_any_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,8 +153,8 @@ static void odbc_command(void *arg, const char *sql)
     SQLFreeHandle(SQL_HANDLE_STMT, stmt);
 }
 
-/* UseDeclareFetch: rows come by a cursor, ARRAY at a time. Braces: else a % of the password is taken
- * for the beginning of an encoded character. */
+/* UseDeclareFetch: rows come by a cursor, ARRAY at a time. Braces: else a % of the password is
+ * taken for the beginning of an encoded character. */
 static void *open_with(const char *url, enum peer_use use, bool streaming)
 {
     struct conn *conn = calloc(1, sizeof(*conn));

@@ -107,11 +107,11 @@ static void start(struct bench_run *run)
 }
 
 const struct bench_case bench_cases[] = {
-    {"setup", setup},      {"teardown", teardown}, {"w1", lite_w1},    {"w1g", lite_w1},
-    {"w1m", lite_w1m},     {"w2", lite_w2},        {"w2b", lite_w2},   {"w3", lite_w2},
-    {"w4b", lite_w4},      {"w4s", lite_w4},       {"w5", lite_w5},    {"w5b", lite_w5},
-    {"w6q", lite_w6q},     {"w6e1", lite_w6e},     {"w6e2", lite_w6e}, {"w6e8", lite_w6e},
-    {"w6e64", lite_w6e},   {"w7s", lite_w1},       {"w7p", lite_w1},   {"w8o", lite_w8o},
-    {"w8p", lite_w8p},     {"w9", lite_w9},        {"w9c", lite_w9c},  {"start", start},
-    {"first", lite_first}, {NULL, NULL},
+    {"setup", setup},   {"teardown", teardown}, {"w1", lite_w1},    {"w1g", lite_w1},
+    {"w1m", lite_w1m},  {"w2", lite_w2},        {"w2b", lite_w2},   {"w3", lite_w2},
+    {"w3r", lite_w4},   {"w4b", lite_w4},       {"w4s", lite_w4},   {"w5", lite_w5},
+    {"w5b", lite_w5},   {"w6q", lite_w6q},      {"w6e1", lite_w6e}, {"w6e2", lite_w6e},
+    {"w6e8", lite_w6e}, {"w6e64", lite_w6e},    {"w7s", lite_w1},   {"w7p", lite_w1},
+    {"w8o", lite_w8o},  {"w8p", lite_w8p},      {"w9", lite_w9},    {"w9c", lite_w9c},
+    {"start", start},   {"first", lite_first},  {NULL, NULL},
 };

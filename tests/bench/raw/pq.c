@@ -92,7 +92,7 @@ static void setup(struct bench_run *run)
 {
     char sql[512];
     PGconn *conn = pq_open(run);
-    pq_command(conn, "drop table if exists bench_items, bench_inserts, bench_accounts");
+    pq_command(conn, "drop table if exists bench_items, bench_inserts, bench_accounts cascade");
     pq_command(conn, "create table bench_items (id bigint primary key, quantity integer not null,"
                      " price double precision not null, name text not null,"
                      " created timestamptz not null)");
@@ -117,7 +117,7 @@ static void setup(struct bench_run *run)
 static void teardown(struct bench_run *run)
 {
     PGconn *conn = pq_open(run);
-    pq_command(conn, "drop table if exists bench_items, bench_inserts, bench_accounts");
+    pq_command(conn, "drop table if exists bench_items, bench_inserts, bench_accounts cascade");
     PQfinish(conn);
 }
 
@@ -127,9 +127,10 @@ static void start(struct bench_run *run)
 }
 
 const struct bench_case bench_cases[] = {
-    {"setup", setup},  {"teardown", teardown}, {"w1", pq_w1},    {"w1g", pq_w1},   {"w2", pq_w2},
-    {"w2b", pq_w2b},   {"w3", pq_w3},          {"w4b", pq_w4b},  {"w4s", pq_w4s},  {"w5", pq_w5},
-    {"w5b", pq_w5b},   {"w6q", pq_w6q},        {"w6e1", pq_w6e}, {"w6e2", pq_w6e}, {"w6e8", pq_w6e},
-    {"w6e64", pq_w6e}, {"w7s", pq_w1},         {"w7p", pq_w7p},  {"w8o", pq_w8o},  {"w8p", pq_w8p},
-    {"start", start},  {"first", pq_first},    {NULL, NULL},
+    {"setup", setup},  {"teardown", teardown}, {"w1", pq_w1},       {"w1g", pq_w1},
+    {"w2", pq_w2},     {"w2b", pq_w2b},        {"w3", pq_w3},       {"w3r", pq_w3r},
+    {"w4b", pq_w4b},   {"w4s", pq_w4s},        {"w5", pq_w5},       {"w5b", pq_w5b},
+    {"w6q", pq_w6q},   {"w6e1", pq_w6e},       {"w6e2", pq_w6e},    {"w6e8", pq_w6e},
+    {"w6e64", pq_w6e}, {"w7s", pq_w1},         {"w7p", pq_w7p},     {"w8o", pq_w8o},
+    {"w8p", pq_w8p},   {"start", start},       {"first", pq_first}, {NULL, NULL},
 };

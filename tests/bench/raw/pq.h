@@ -69,6 +69,7 @@ void pq_w1(struct bench_run *run);
 void pq_w2(struct bench_run *run);
 void pq_w2b(struct bench_run *run);
 void pq_w3(struct bench_run *run);
+void pq_w3r(struct bench_run *run);
 void pq_w4b(struct bench_run *run);
 void pq_w4s(struct bench_run *run);
 void pq_w5(struct bench_run *run);

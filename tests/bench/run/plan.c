@@ -220,11 +220,13 @@ static bool growth_of(const struct plan *plan, const char *workload, int64_t ope
 
 bool plan_check_memory(const struct plan *plan)
 {
-    int64_t streamed, grown;
+    int64_t streamed, read, grown;
 
     if (!growth_of(plan, "grow", 2 * STREAMED_KIB, &grown) ||
-        !growth_of(plan, "w4s", STREAMED_ROWS, &streamed))
+        !growth_of(plan, "w4s", STREAMED_ROWS, &streamed) ||
+        !growth_of(plan, "w3r", STREAMED_ROWS, &read))
         return false;
+    streamed = streamed > read ? streamed : read;
     printf("%d rows streamed: %.1f MiB more memory\n", STREAMED_ROWS, (double)streamed / 1024);
     if (grown <= STREAMED_KIB) /* the kernel's figures are some pages behind */
         fprintf(stderr, "bench: growth by %d MiB is not seen\n", 2 * STREAMED_KIB / 1024);

@@ -10,6 +10,7 @@ const struct workload workloads[] = {
     {"w2", "insert, in one transaction", 20000, 200000, 50, 1000},
     {"w2b", "insert, in batches of 1000", 40000, 200000, 1100, 3000},
     {"w3", "bulk insert, a row", 200000, 200000, 500, 10000},
+    {"w3r", "bulk read, a row", 1000000, 1000000, 2000, 12000},
     {"w4b", "scan, a row, buffered", 1000000, 1000000, 2000, 12000},
     {"w4s", "scan, a row, streaming", 1000000, 1000000, 2000, 12000},
     {"w5", "begin, select, update, commit", 4000, 20000, 20, 1000},

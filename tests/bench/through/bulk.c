@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "through/tenon.h"
 
+#include <stdio.h>
+
 void tenon_w3(struct bench_run *run)
 {
     tn_error err = TN_ERROR_INIT;
@@ -24,5 +26,37 @@ void tenon_w3(struct bench_run *run)
         tenon_fail("bulk", &err);
     bench_stop(run);
     run->checksum = tenon_written(db);
+    tenon_close(db);
+}
+
+/* Only so many of the rows: a view of them. */
+static void make_view(const struct bench_run *run, tn_db *db)
+{
+    char sql[128];
+
+    tenon_command(db, "drop view if exists bench_read");
+    snprintf(sql, sizeof(sql),
+             "create view bench_read as select * from bench_items where id <= %lld",
+             (long long)run->operations);
+    tenon_command(db, sql);
+}
+
+void tenon_w3r(struct bench_run *run)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_db *db = tenon_open(run->url, 1);
+    tenon_sum_fn *sum = tenon_sum_of(db);
+    tn_rows *rows;
+
+    make_view(run, db);
+    bench_start(run);
+    if (tn_bulk_read(db, NULL, "bench_read", BENCH_COLUMNS, &rows, &err) != TN_OK)
+        tenon_fail("bulk read", &err);
+    while (tn_next(rows))
+        run->checksum += sum(rows);
+    if (tn_close(rows, &err) != TN_OK)
+        tenon_fail("bulk read", &err);
+    bench_stop(run);
+    tenon_command(db, "drop view bench_read");
     tenon_close(db);
 }

@@ -122,10 +122,11 @@ static void start(struct bench_run *run)
 }
 
 const struct bench_case bench_cases[] = {
-    {"w1", tenon_w1},    {"w1g", tenon_w1g},  {"w1m", tenon_w1m},     {"w2", tenon_w2},
-    {"w2b", tenon_w2b},  {"w3", tenon_w3},    {"w4b", tenon_w4b},     {"w4s", tenon_w4s},
-    {"w5", tenon_w5},    {"w5b", tenon_w5b},  {"w6q", tenon_w6q},     {"w6e1", tenon_w6e},
-    {"w6e2", tenon_w6e}, {"w6e8", tenon_w6e}, {"w6e64", tenon_w6e},   {"w7s", tenon_w1},
-    {"w7p", tenon_w7p},  {"w8o", tenon_w8o},  {"w8p", tenon_w8p},     {"w9", tenon_w9},
-    {"w9c", tenon_w9c},  {"start", start},    {"first", tenon_first}, {NULL, NULL},
+    {"w1", tenon_w1},    {"w1g", tenon_w1g},  {"w1m", tenon_w1m},  {"w2", tenon_w2},
+    {"w2b", tenon_w2b},  {"w3", tenon_w3},    {"w3r", tenon_w3r},  {"w4b", tenon_w4b},
+    {"w4s", tenon_w4s},  {"w5", tenon_w5},    {"w5b", tenon_w5b},  {"w6q", tenon_w6q},
+    {"w6e1", tenon_w6e}, {"w6e2", tenon_w6e}, {"w6e8", tenon_w6e}, {"w6e64", tenon_w6e},
+    {"w7s", tenon_w1},   {"w7p", tenon_w7p},  {"w8o", tenon_w8o},  {"w8p", tenon_w8p},
+    {"w9", tenon_w9},    {"w9c", tenon_w9c},  {"start", start},    {"first", tenon_first},
+    {NULL, NULL},
 };

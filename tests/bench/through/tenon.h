@@ -42,6 +42,7 @@ void tenon_w1m(struct bench_run *run);
 void tenon_w2(struct bench_run *run);
 void tenon_w2b(struct bench_run *run);
 void tenon_w3(struct bench_run *run);
+void tenon_w3r(struct bench_run *run);
 void tenon_w4b(struct bench_run *run);
 void tenon_w4s(struct bench_run *run);
 void tenon_w5(struct bench_run *run);

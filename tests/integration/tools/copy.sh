@@ -159,4 +159,20 @@ says "which is as it was" '^old$' keep.csv
 exits "a folder that is not there" 2 "$TENON" sql export copies nowhere/out.csv
 exits "a table by its name" 0 "$TENON" sql export copies - --no-header --null NULL
 prints "without the line of names" '1,a,NULL,NULL,NULL,NULL,NULL,NULL,NULL'
+exits "some of its columns" 0 "$TENON" sql export copies - --columns 'NAME,"id"' --order id
+prints "in the order that was asked for" 'name,id
+a,1'
+exits "rows in their order" 0 "$TENON" sql export people - --columns id --order id --no-header
+prints "are sorted" '1
+2
+3
+4'
+exits "columns of a query" 2 "$TENON" sql export 'select 1' - --columns id
+exits "a column that is not there" 1 "$TENON" sql export copies - --columns nope
+says "is told by the database" 'SQLSTATE 42703'
+exits "a table that is not there" 1 "$TENON" sql export nowhere keep.csv
+says "is told by the database, too" 'SQLSTATE 42P01'
+says "an old file stays" '^old$' keep.csv
+exits "what is no name" 1 "$TENON" sql export '"id' -
+says "is refused as such" 'SQLSTATE 42602'
 finish

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * core/session, bulks, on a driver that has no bulk of its own: the INSERT that is written, one
- * execution a row in one transaction, and what every failure leaves behind.
+ * execution a row in one transaction, and what every failure leaves behind. The SELECT that reads a
+ * table, and what becomes of one that is known already.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,6 +37,10 @@ static const mock_answer answers[] = {
     {.sql = "INSERT INTO \"t\" (\"id\", \"name\") VALUES ($1, $2) ON CONFLICT (\"name\", \"id\") DO"
             " NOTHING",
      BOTH},
+    {.sql = "SELECT * FROM \"t\" AS tn__rows", .columns = columns, .n_columns = 2},
+    {.sql = "SELECT \"Full Name\", \"id\" FROM \"s\".\"T\" AS tn__rows ORDER BY \"id\"",
+     .columns = columns,
+     .n_columns = 2},
 };
 
 static int group_setup(void **state)
@@ -267,15 +272,95 @@ static void rows_at_hand_on_a_table_that_changed(void **state)
     mock_forget_faults(m);
 }
 
+/* What is not in the list of answers has no columns. */
+static void the_sql_of_reading(void **state)
+{
+    tn_bulk_read_options options = TN_BULK_READ_OPTIONS_INIT;
+    tn_error err = TN_ERROR_INIT;
+    tn_rows *rows;
+
+    assert_ok(tn_bulk_read(*state, NULL, "t", NULL, &rows, &err), err);
+    assert_int_equal(tn_rows_columns(rows), 2);
+    assert_false(tn_next(rows));
+    assert_ok(tn_close(rows, &err), err);
+    options.order = "id";
+    assert_ok(tn_bulk_read(*state, &options, "s.\"T\"", "\"Full Name\", ID", &rows, &err), err);
+    assert_int_equal(tn_rows_columns(rows), 2);
+    assert_ok(tn_close(rows, &err), err);
+    assert_ok(tn_bulk_read(*state, &options, "s.\"T\"", "id", &rows, &err), err);
+    assert_int_equal(tn_rows_columns(rows), 0);
+    assert_ok(tn_close(rows, &err), err);
+}
+
+/* Options of a program that was built when there was less in them. */
+static void fewer_options(void **state)
+{
+    tn_bulk_read_options options = TN_BULK_READ_OPTIONS_INIT;
+    tn_error err = TN_ERROR_INIT;
+    tn_rows *rows;
+
+    options.size = offsetof(tn_bulk_read_options, order);
+    options.order = "no name at all";
+    assert_ok(tn_bulk_read(*state, &options, "t", NULL, &rows, &err), err);
+    assert_int_equal(tn_rows_columns(rows), 2);
+    assert_ok(tn_close(rows, &err), err);
+}
+
+static void read_and_close(tn_db *db)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_rows *rows;
+
+    assert_ok(tn_bulk_read(db, NULL, "t", NULL, &rows, &err), err);
+    assert_ok(tn_close(rows, &err), err);
+}
+
+/* It may be older than the table, which would fail a transaction; elsewhere that is mended. */
+static void a_known_statement_is_not_used_in_a_transaction(void **state)
+{
+    tn_error err = TN_ERROR_INIT;
+    tn_db *tx;
+
+    read_and_close(*state);
+    read_and_close(*state);
+    assert_int_equal(mock_count(m, MOCK_PREPARE), 1);
+    fail_at(MOCK_EXECUTE, 1, TN_DRIVER_STALE, "26000", 0);
+    read_and_close(*state);
+    assert_int_equal(mock_count(m, MOCK_PREPARE), 2);
+    assert_ok(tn_begin(*state, NULL, &tx, &err), err);
+    read_and_close(tx);
+    assert_int_equal(mock_count(m, MOCK_PREPARE), 3);
+    assert_ok(tn_commit(tx, &err), err);
+}
+
+static void reading_that_fails(void **state)
+{
+    static const mock_op ops[] = {MOCK_PREPARE, MOCK_EXECUTE};
+    tn_error err = TN_ERROR_INIT;
+
+    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        tn_rows *rows = (tn_rows *)&err;
+        fail_at(ops[i], 1, TN_FAILED, "XX000", 0);
+        assert_status(tn_bulk_read(*state, NULL, "t", NULL, &rows, &err), TN_FAILED);
+        assert_string_equal(err.sqlstate, "XX000");
+        assert_null(rows);
+    }
+    read_and_close(*state);
+}
+
 static void handles_that_are_none(void **state)
 {
     tn_error err = TN_ERROR_INIT;
+    tn_rows *rows;
     tn_bulk *bulk;
 
     (void)state;
     assert_status(tn_bulk_finish(NULL, NULL, &err), TN_MISUSE);
     assert_status(tn_bulk_open(NULL, NULL, "t", "id", &bulk, &err), TN_MISUSE);
     assert_status(tn_bulk_open(*state, NULL, NULL, "id", &bulk, &err), TN_SYNTAX);
+    assert_status(tn_bulk_read(NULL, NULL, "t", "id", &rows, &err), TN_MISUSE);
+    assert_status(tn_bulk_read(*state, NULL, NULL, "id", &rows, &err), TN_SYNTAX);
+    assert_null(rows);
     tn_bulk_abandon(NULL);
 }
 
@@ -296,6 +381,10 @@ int main(void)
         CASE(abandoned_rows_are_rolled_back),
         CASE(a_savepoint_within_a_transaction),
         CASE(rows_at_hand_on_a_table_that_changed),
+        CASE(the_sql_of_reading),
+        CASE(fewer_options),
+        CASE(a_known_statement_is_not_used_in_a_transaction),
+        CASE(reading_that_fails),
         CASE(handles_that_are_none),
     };
 
