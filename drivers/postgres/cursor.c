@@ -169,13 +169,20 @@ static void fail_transaction(tn_driver_conn *conn, int64_t deadline_ns)
         conn->broken = true;
 }
 
+/* One that has a name was described just before, or is watched by the server: rather than a table
+ * the answer was changed, on its way, and so may be what follows. */
 tn_status pg_cursor_changed(tn_driver_cursor *cursor, int64_t deadline_ns, tn_error *err)
 {
-    if (!cursor->inside)
-        return fail_misfit(cursor, TN_OUTCOME_APPLIED, err);
-    fail_misfit(cursor, TN_OUTCOME_NOT_APPLIED, err);
-    if (pg_txn(cursor->conn) == PQTRANS_INTRANS)
-        fail_transaction(cursor->conn, deadline_ns);
+    tn_driver_conn *conn = cursor->conn;
+
+    tn_status status = fail_misfit(
+        cursor, cursor->inside ? TN_OUTCOME_NOT_APPLIED : TN_OUTCOME_APPLIED, err);
+    if (cursor->stmt->name[0])
+        conn->broken = true;
+    if (conn->broken || !cursor->inside)
+        return status;
+    if (pg_txn(conn) == PQTRANS_INTRANS)
+        fail_transaction(conn, deadline_ns);
     return TN_DRIVER_STALE;
 }
 
