@@ -319,15 +319,15 @@ tn_status pg_source_open(const tn_host *host, const tn_source_config *config,
     return TN_OK;
 }
 
-/* Several hosts share the time there is, so it is not cut short. */
+/* Several hosts share the time there is, so it is not cut short. A password may be asked for in a
+ * way that keeps libpq busy for as long as the server likes (SCRAM). */
 bool pg_source_prompt(const tn_driver_source *source)
 {
-    const pg_hosts *hosts = &source->hosts;
-    const char *address = hosts->hostaddr ? hosts->hostaddr : hosts->host;
+    const char *host = source->hosts.host;
 
-    if (source->served || hosts->count > 1)
-        return false;
-    return pg_host_numeric(kit_str(address ? address : ""));
+    return !source->served && source->hosts.count <= 1 && !source->hosts.hostaddr &&
+           (!host || !host[0] || host[0] == '/' || host[0] == '@') && !source->password &&
+           !environment("PGPASSWORD");
 }
 
 static void free_secret(char *text)

@@ -67,7 +67,7 @@ struct tn_driver_source {
 tn_status pg_source_open(const tn_host *host, const tn_source_config *config,
                          tn_driver_source **ret, tn_error *err);
 void pg_source_close(tn_driver_source *source);
-/* Connecting looks up no name. */
+/* Connecting looks up no name, and gives no password. */
 bool pg_source_prompt(const tn_driver_source *source);
 extern const tn_driver_option pg_options[];
 

@@ -28,20 +28,6 @@ size_t pg_list_count(const char *list)
     return count;
 }
 
-bool pg_host_numeric(tn_str host)
-{
-    unsigned char address[16];
-    char text[64];
-
-    if (!host.len || host.ptr[0] == '/' || host.ptr[0] == '@')
-        return true;
-    if (host.len >= sizeof(text))
-        return false;
-    memcpy(text, host.ptr, host.len);
-    text[host.len] = '\0';
-    return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
-}
-
 bool pg_host_local(tn_str host)
 {
     unsigned char address[16];

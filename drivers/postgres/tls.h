@@ -34,8 +34,6 @@ const char *pg_tls_mode(const pg_tls_request *request);
 
 /* Is everything in the lists local: a Unix socket, localhost, a loopback address? */
 bool pg_hosts_local(const char *host, const char *hostaddr);
-/* A socket or an address: no name that is looked up. */
-bool pg_host_numeric(tn_str host);
 bool pg_host_local(tn_str host);
 
 /* Item i of a comma-separated list, "" when it has none. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <pthread.h>
@@ -158,12 +159,28 @@ static void *work(void *arg)
     return NULL;
 }
 
+/* The minimum is made a moment after opening: not while it is being watched. */
+static void await_idle(const tn_db *db, unsigned n)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    tn_pool_stats stats;
+
+    for (int left = 20000; left; left--) {
+        tn_db_pool_stats(db, &stats);
+        if (stats.idle == n)
+            return;
+        nanosleep(&pause, NULL);
+    }
+    fail_msg("%u connections were never idle", n);
+}
+
 void watching_events_come_in_pairs(const char *url)
 {
     pthread_t threads[THREADS];
     tn_db *db = watching_open(url, "max_connections=2");
 
     make_table(db);
+    await_idle(db, 2);
     n_spans = 0;
     wrong = NULL;
     tn_trace_set(keep, NULL, TN_TRACE_ALL);

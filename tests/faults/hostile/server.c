@@ -30,6 +30,7 @@ typedef struct talk {
     unsigned passwords;
     bool executing; /* since the last Sync */
     bool probing;   /* the driver's own question about the server */
+    bool beginning; /* BEGIN came with it */
     bool in_transaction;
     bool first;
     char nonce[NONCE_MAX];
@@ -148,11 +149,35 @@ static const char probed[] = "bound T(2:3 'pid'0 4:0 2:0 4:23 2:4 4:-1 2:1"
                              " 'a'0 4:0 2:0 4:16 2:1 4:-1 2:1 'b'0 4:0 2:0 4:16 2:1 4:-1 2:1)"
                              " D(2:3 [4:4711] [00] [00]) selected ready";
 
+/* "statement", "text" */
+static bool is_begin(const talk *t)
+{
+    size_t name = strlen(t->message);
+
+    return name + 1 < t->size && starts(t->message + name + 1, "begin");
+}
+
+/* BEGIN leaves with the first statement: one answer to both. */
+static bool answer_begin(talk *t)
+{
+    char script[256];
+
+    t->in_transaction = true;
+    if (t->script->begin)
+        snprintf(script, sizeof(script), "parsed bound %s", t->script->begin);
+    else
+        snprintf(script, sizeof(script), "parsed bound begun parsed %s",
+                 t->script->execute ? t->script->execute : "bound binary row selected ready-in");
+    return say(t, script, NULL);
+}
+
 static bool answer_sync(talk *t)
 {
     const char *end = t->in_transaction ? " ready-in" : " ready";
     char script[256];
 
+    if (t->executing && t->beginning)
+        return answer_begin(t);
     if (t->executing && t->probing)
         return say(t, t->script->probe, probed);
     if (t->executing && t->script->execute)
@@ -171,11 +196,14 @@ static bool answer(talk *t, char type)
     switch (type) {
     case 'p': return answer_password(t);
     case 'Q': return answer_query(t);
-    case 'P': t->probing = is_probe(t); break;
+    case 'P':
+        t->probing = is_probe(t);
+        t->beginning = t->beginning || is_begin(t);
+        break;
     case 'B': t->executing = true; break;
     case 'S':
         go_on = answer_sync(t);
-        t->executing = t->probing = false;
+        t->executing = t->probing = t->beginning = false;
         break;
     case 'X': return false;
     default: break; /* Parse, Describe, Execute, Close, Flush: answered at Sync */
