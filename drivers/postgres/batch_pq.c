@@ -101,9 +101,9 @@ static void deliver(tn_driver_conn *conn, PGresult *result)
 
     reader->current = result;
     reader->affected = -1;
-    tn_status status = pg_cursor_check_columns(reader, result, batch->work.error);
-    if (status == TN_OK)
-        status = pg_cursor_take_tag(reader, result, batch->work.error);
+    tn_status status = pg_cursor_fits(reader, result)
+                           ? pg_cursor_take_tag(reader, result, batch->work.error)
+                           : pg_cursor_misfit(reader, batch->work.error);
     if (status != TN_OK)
         pg_batch_unreadable(conn, status);
     const tn_batch last = {

@@ -298,6 +298,7 @@ tn_status pg_cancel(tn_driver_conn *conn, int64_t deadline_ns, tn_outcome *ret_o
     if (conn->broken)
         return pg_fail_lost(conn, TN_PHASE_NONE, err);
     if (ret_outcome)
-        *ret_outcome = conn->failed ? TN_OUTCOME_NOT_APPLIED : TN_OUTCOME_APPLIED;
+        *ret_outcome = conn->failed || conn->applies_nothing ? TN_OUTCOME_NOT_APPLIED
+                                                             : TN_OUTCOME_APPLIED;
     return TN_OK;
 }

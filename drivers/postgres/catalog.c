@@ -66,14 +66,14 @@ static void list_schemas(tn__buf *buf, tn_str names, tn_str *ret_first)
 
 static tn_status command(const reading *r, const char *sql, PGresult **ret, tn_error *err)
 {
-    pg_expect(r->conn, TN_OUTCOME_NOT_APPLIED);
+    pg_expect_nothing(r->conn);
     return pg_command(r->conn, sql, TN_PHASE_EXECUTE, r->deadline_ns, ret, err);
 }
 
 static tn_status ask(const reading *r, const char *sql, const char *value, PGresult **ret,
                      tn_error *err)
 {
-    pg_expect(r->conn, TN_OUTCOME_NOT_APPLIED);
+    pg_expect_nothing(r->conn);
     int sent = PQsendQueryParams(r->conn->pg, sql, 1, NULL, &value, NULL, NULL, 0);
     tn_status status = pg_sent(r->conn, sent, TN_PHASE_EXECUTE, r->deadline_ns, err);
     return status == TN_OK ? pg_finish(r->conn, TN_PHASE_EXECUTE, r->deadline_ns, ret, err)

@@ -54,8 +54,6 @@ static tn_status open_bulk(tn_driver_conn *conn, const tn_bulk_request *request,
 
     if (status == TN_OK)
         status = pg_check_encoding(conn, false, err);
-    if (status == TN_OK)
-        status = pg_begin_now(conn, deadline_ns, err);
     if (status != TN_OK)
         return status;
     tn_driver_bulk *bulk = calloc(1, sizeof(*bulk));

@@ -30,6 +30,8 @@ struct tn_driver_bulk {
     bool staged;
     bool begun;      /* the first COPY was */
     bool merging;    /* failed there */
+    bool begins;     /* BEGIN was sent and not answered */
+    bool asks;       /* and the question for the transaction's number */
     uint64_t rows;   /* given */
     uint64_t before; /* of them: by COPYs that were ended */
     uint64_t failed_row;
@@ -61,6 +63,11 @@ void pg_copy_end_binary(tn__buf *out);
 bool pg_copy_place(const char *context, tn_str table, const tn_str *columns, size_t n_columns,
                    uint64_t *ret_row, uint32_t *ret_column);
 
+/* What goes along with a command that writes, so that no round trip is made for it: ahead of it
+ * BEGIN, where that is due; behind it the question for the transaction's number, which COMMIT need
+ * not ask then. */
+void pg_copy_put_begin(tn_driver_bulk *bulk, tn__buf *sql);
+void pg_copy_put_question(tn_driver_bulk *bulk, tn__buf *sql);
 /* Runs what stands in scratch. */
 tn_status pg_copy_run(tn_driver_bulk *bulk, int64_t deadline_ns, int64_t *ret_count, tn_error *err);
 /* Reads to the end of what was sent. *ret_count: what its last command counted. */

@@ -51,11 +51,14 @@ tn_status pg_copy_make_stage(tn_driver_bulk *bulk, int64_t deadline_ns, tn_error
     tn__buf *sql = &bulk->scratch;
 
     tn__buf_reset(sql);
+    pg_copy_put_begin(bulk, sql);
     tn__buf_puts(sql, "CREATE TEMPORARY TABLE " PG_COPY_STAGE " ON COMMIT DROP AS SELECT ");
     pg_copy_put_columns(sql, request->columns, request->n_columns);
     tn__buf_puts(sql, " FROM ");
     tn__buf_str(sql, request->table);
-    tn__buf_puts(sql, " WITH NO DATA; EXPLAIN ");
+    tn__buf_puts(sql, " WITH NO DATA");
+    pg_copy_put_question(bulk, sql);
+    tn__buf_puts(sql, "; EXPLAIN ");
     put_merge(sql, request);
     bulk->staged = true;
     return pg_copy_run(bulk, deadline_ns, NULL, err);

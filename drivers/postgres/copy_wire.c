@@ -24,6 +24,65 @@ static void note_place(tn_driver_bulk *bulk, const PGresult *refusal)
     bulk->failed_row = bulk->before + line;
 }
 
+void pg_copy_put_begin(tn_driver_bulk *bulk, tn__buf *sql)
+{
+    const tn_driver_conn *conn = bulk->conn;
+
+    bulk->begins = conn->begin;
+    if (!bulk->begins)
+        return;
+    tn__buf_puts(sql, conn->begin);
+    tn__buf_puts(sql, "; ");
+}
+
+void pg_copy_put_question(tn_driver_bulk *bulk, tn__buf *sql)
+{
+    tn_driver_conn *conn = bulk->conn;
+
+    pg_identity_statement(bulk->own.insert, true);
+    bulk->asks = pg_identity_unknown(conn);
+    if (!bulk->asks)
+        return;
+    tn__buf_puts(sql, "; ");
+    tn__buf_puts(sql, pg_identity_question_as_text(conn));
+}
+
+/* Sends what stands in scratch. */
+static tn_status send_sql(tn_driver_bulk *bulk, int64_t deadline_ns, tn_error *err)
+{
+    tn_driver_conn *conn = bulk->conn;
+
+    if (bulk->scratch.failed)
+        return kit_nomem(conn->host, err, TN_PHASE_EXECUTE);
+    if (bulk->begins)
+        conn->begin = NULL;
+    pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
+    return pg_sent(conn, PQsendQuery(conn->pg, bulk->scratch.ptr), TN_PHASE_EXECUTE, deadline_ns,
+                   err);
+}
+
+/* A transaction that was not begun takes everything along. */
+static void take_refusal(tn_driver_bulk *bulk)
+{
+    bulk->conn->begin_refused = bulk->conn->begin_refused || bulk->begins;
+    bulk->begins = bulk->asks = false;
+}
+
+/* What a command counted, or the number, which is the first row that comes. */
+static void take_result(tn_driver_bulk *bulk, const PGresult *result, int64_t *ret_count)
+{
+    const char *count = PQcmdTuples((PGresult *)(uintptr_t)result);
+
+    if (PQresultStatus(result) == PGRES_COMMAND_OK) {
+        bulk->begins = false;
+        if (count[0] && ret_count)
+            tn__parse_int64(kit_str(count), ret_count);
+    } else if (bulk->asks) {
+        pg_identity_learn(bulk->conn, result);
+        bulk->asks = false;
+    }
+}
+
 tn_status pg_copy_read_answer(tn_driver_bulk *bulk, int64_t deadline_ns, int64_t *ret_count,
                               tn_error *err)
 {
@@ -35,12 +94,11 @@ tn_status pg_copy_read_answer(tn_driver_bulk *bulk, int64_t deadline_ns, int64_t
         status = pg_result(conn, TN_PHASE_EXECUTE, deadline_ns, &result, err);
         if (status != TN_OK || !result)
             break;
-        const char *count = PQcmdTuples(result);
         if (PQresultStatus(result) == PGRES_COMMAND_OK ||
             PQresultStatus(result) == PGRES_TUPLES_OK) {
-            if (count[0] && ret_count)
-                tn__parse_int64(kit_str(count), ret_count);
+            take_result(bulk, result, ret_count);
         } else if (!refusal) {
+            take_refusal(bulk);
             refusal = result;
             continue;
         }
@@ -56,13 +114,8 @@ tn_status pg_copy_read_answer(tn_driver_bulk *bulk, int64_t deadline_ns, int64_t
 
 tn_status pg_copy_run(tn_driver_bulk *bulk, int64_t deadline_ns, int64_t *ret_count, tn_error *err)
 {
-    tn_driver_conn *conn = bulk->conn;
+    tn_status status = send_sql(bulk, deadline_ns, err);
 
-    if (bulk->scratch.failed)
-        return kit_nomem(conn->host, err, TN_PHASE_EXECUTE);
-    pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
-    tn_status status = pg_sent(conn, PQsendQuery(conn->pg, bulk->scratch.ptr), TN_PHASE_EXECUTE,
-                               deadline_ns, err);
     return status == TN_OK ? pg_copy_read_answer(bulk, deadline_ns, ret_count, err) : status;
 }
 
@@ -74,6 +127,7 @@ static void write_copy(tn_driver_bulk *bulk, pg_copy_format format)
     tn__buf *sql = &bulk->scratch;
 
     tn__buf_reset(sql);
+    pg_copy_put_begin(bulk, sql);
     if (!bulk->begun && !bulk->staged)
         tn__buf_puts(sql, "SAVEPOINT tn_bulk; ");
     tn__buf_puts(sql, "COPY ");
@@ -81,6 +135,7 @@ static void write_copy(tn_driver_bulk *bulk, pg_copy_format format)
     tn__buf_puts(sql, " (");
     pg_copy_put_columns(sql, bulk->own.columns, bulk->own.n_columns);
     tn__buf_puts(sql, format == PG_COPY_BINARY ? ") FROM STDIN (FORMAT binary)" : ") FROM STDIN");
+    pg_copy_put_question(bulk, sql);
 }
 
 static bool takes_no_copy(const PGresult *refusal)
@@ -101,6 +156,8 @@ static tn_status await_copy(tn_driver_bulk *bulk, int64_t deadline_ns, bool *ret
         if (status != TN_OK)
             return status;
         kind = PQresultStatus(result);
+        if (kind == PGRES_COMMAND_OK)
+            take_result(bulk, result, NULL);
         if (kind == PGRES_COMMAND_OK || kind == PGRES_COPY_IN)
             PQclear(result);
     } while (kind == PGRES_COMMAND_OK);
@@ -110,7 +167,8 @@ static tn_status await_copy(tn_driver_bulk *bulk, int64_t deadline_ns, bool *ret
     }
     if (!result)
         return pg_fail_protocol(conn, TN_PHASE_EXECUTE, err, "COPY was not answered");
-    *ret_detour = !bulk->begun && !bulk->staged && takes_no_copy(result);
+    *ret_detour = !bulk->begins && !bulk->begun && !bulk->staged && takes_no_copy(result);
+    take_refusal(bulk);
     tn_status status = pg_fail_result(conn, result, TN_PHASE_EXECUTE, err);
     PQclear(result);
     if (!conn->broken)
@@ -125,12 +183,7 @@ tn_status pg_copy_begin(tn_driver_bulk *bulk, pg_copy_format format, int64_t dea
     bool detour = false;
 
     write_copy(bulk, format);
-    if (bulk->scratch.failed)
-        return kit_nomem(conn->host, err, TN_PHASE_EXECUTE);
-    pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
-    pg_identity_statement(bulk->own.insert, true);
-    tn_status status = pg_sent(conn, PQsendQuery(conn->pg, bulk->scratch.ptr), TN_PHASE_EXECUTE,
-                               deadline_ns, err);
+    tn_status status = send_sql(bulk, deadline_ns, err);
     if (status == TN_OK)
         status = await_copy(bulk, deadline_ns, &detour, err);
     if (detour && !conn->broken && !conn->pending) {

@@ -125,34 +125,65 @@ tn_status pg_cursor_take_tag(tn_driver_cursor *cursor, PGresult *result, tn_erro
     return TN_OK;
 }
 
-tn_status pg_cursor_check_columns(tn_driver_cursor *cursor, const PGresult *result, tn_error *err)
+bool pg_cursor_fits(const tn_driver_cursor *cursor, const PGresult *result)
 {
-    tn_driver_stmt *stmt = cursor->stmt;
+    const tn_driver_stmt *stmt = cursor->stmt;
     size_t columns = (size_t)PQnfields(result);
     bool same = columns == stmt->info.n_columns;
 
     for (size_t i = 0; same && i < columns; i++)
         same = PQftype(result, (int)i) == stmt->column_types[i].oid &&
                (!stmt->text || PQfformat(result, (int)i) == 0);
-    same = same && (stmt->text || !columns || PQbinaryTuples(result));
-    return same ? TN_OK : pg_cursor_misfit(cursor, err);
+    return same && (stmt->text || !columns || PQbinaryTuples(result));
 }
 
-/* It was run, so it is not run again; only the next call prepares it anew. */
-tn_status pg_cursor_misfit(tn_driver_cursor *cursor, tn_error *err)
+static tn_status fail_misfit(tn_driver_cursor *cursor, tn_outcome outcome, tn_error *err)
 {
     cursor->stmt->stale = true;
     tn_diagnostic diagnostic = {
         .size = sizeof(diagnostic),
         .status = TN_PROTOCOL,
         .phase = TN_PHASE_EXECUTE,
-        .outcome = cursor->conn->if_lost,
+        .outcome = outcome,
         .sqlstate = kit_str("08P01"),
         .message = kit_str("the answer's columns are not those that the statement was described "
                            "with"),
         .hint = kit_str("a table was changed in between, or a pooler mixed up statements"),
     };
     return cursor->conn->host->fail(err, &diagnostic);
+}
+
+/* It was run, so it is not run again; only the next call prepares it anew. */
+tn_status pg_cursor_misfit(tn_driver_cursor *cursor, tn_error *err)
+{
+    return fail_misfit(cursor, cursor->conn->if_lost, err);
+}
+
+/* The transaction fails, as it does where the server finds it out: what was done is undone. */
+static void fail_transaction(tn_driver_conn *conn, int64_t deadline_ns)
+{
+    tn_status status = pg_command(conn, "RELEASE SAVEPOINT tn_there_is_none", TN_PHASE_EXECUTE,
+                                  deadline_ns, NULL, NULL);
+
+    if (status == TN_OK || (!conn->pending && pg_txn(conn) == PQTRANS_INTRANS))
+        conn->broken = true;
+}
+
+/* One that has a name was described just before, or is watched by the server: rather than a table
+ * the answer was changed, on its way, and so may be what follows. */
+tn_status pg_cursor_changed(tn_driver_cursor *cursor, int64_t deadline_ns, tn_error *err)
+{
+    tn_driver_conn *conn = cursor->conn;
+
+    tn_status status = fail_misfit(
+        cursor, cursor->inside ? TN_OUTCOME_NOT_APPLIED : TN_OUTCOME_APPLIED, err);
+    if (cursor->stmt->name[0])
+        conn->broken = true;
+    if (conn->broken || !cursor->inside)
+        return status;
+    if (pg_txn(conn) == PQTRANS_INTRANS)
+        fail_transaction(conn, deadline_ns);
+    return TN_DRIVER_STALE;
 }
 
 void pg_cursor_ended(tn_driver_cursor *cursor)

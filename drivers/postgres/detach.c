@@ -11,13 +11,21 @@
 
 enum { BLOCK_ROWS = 64, SCRATCH_MAX = 1 << 30 };
 
-static tn_status fail_full(tn_driver_cursor *cursor, size_t limit, tn_error *err)
+/* The most that one row may take, a block for it included: an array's values are longer than they
+ * were on their way. */
+static size_t most_of_row(const tn_driver_cursor *cursor, const pg_message *message)
+{
+    size_t row = message ? message->len : cursor->current ? PQresultMemorySize(cursor->current) : 0;
+
+    return (row + BLOCK_ROWS * cursor->stmt->info.n_columns) * sizeof(tn_value);
+}
+
+static tn_status fail_full(tn_driver_cursor *cursor, const pg_message *message, size_t limit,
+                           tn_error *err)
 {
     const tn_host *host = cursor->conn->host;
-    size_t next = (cursor->current ? PQresultMemorySize(cursor->current) : 0) +
-                  BLOCK_ROWS * sizeof(tn_value) * cursor->stmt->info.n_columns;
 
-    if (limit - cursor->store.used > next)
+    if (limit - cursor->store.used > most_of_row(cursor, message))
         return kit_nomem(host, err, TN_PHASE_FETCH);
     return kit_fail(host, err, TN_LIMIT, TN_PHASE_FETCH, "54000",
                     "the rows that were left take more than %zu bytes", limit);
@@ -59,7 +67,7 @@ static tn_status store_row(tn_driver_cursor *cursor, const pg_message *message, 
     pg_stored *block = block_for_row(cursor, &to->tail);
 
     if (!block)
-        return fail_full(cursor, to->limit, err);
+        return fail_full(cursor, message, to->limit, err);
     tn_value *out = block->values + block->rows * columns;
     tn__arena_reset(&to->scratch);
     tn_status status = message ? pg_direct_decode(cursor, message, &to->scratch, out, err)
@@ -67,7 +75,7 @@ static tn_status store_row(tn_driver_cursor *cursor, const pg_message *message, 
     for (size_t i = 0; status == TN_OK && i < columns; i++) {
         tn_value copy;
         if (!tn__value_copy(&out[i], &cursor->store, &copy))
-            return fail_full(cursor, to->limit, err);
+            return fail_full(cursor, message, to->limit, err);
         out[i] = copy;
     }
     if (status == TN_OK)

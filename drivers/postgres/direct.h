@@ -102,6 +102,9 @@ int pg_direct_flush_some(tn_driver_conn *conn);
 /* Waits for bytes and receives some. */
 tn_status pg_direct_receive(tn_driver_conn *conn, tn_phase phase, int64_t deadline_ns,
                             tn_error *err);
+/* Waits until the answer has come to its end, or to an error, and takes nothing of it. */
+tn_status pg_direct_receive_whole(tn_driver_conn *conn, bool *ret_failed, tn_phase phase,
+                                  int64_t deadline_ns, tn_error *err);
 /* Receives what is at hand; false: nothing, or it is lost (conn->broken). */
 bool pg_direct_receive_at_hand(tn_driver_conn *conn);
 /* The next message that belongs to an answer; what comes unasked is dealt with. It is not consumed
@@ -155,8 +158,10 @@ void pg_direct_put_sync(tn_driver_conn *conn);
 /* "INSERT 0 5": the last word is the count, where it is a number; else *ret stays. false: it does
  * not fit. */
 bool pg_direct_count(const char *tag, int64_t *ret);
-/* The answer's beginning, as far as execute() has to know it. */
-tn_status pg_direct_begin_answer(tn_driver_cursor *cursor, int64_t deadline_ns, tn_error *err);
+/* The answer's beginning, as far as execute() has to know it. whole: all of it is received, and
+ * where there is an error in it, no row is handed over. */
+tn_status pg_direct_begin_answer(tn_driver_cursor *cursor, bool whole, int64_t deadline_ns,
+                                 tn_error *err);
 /* Rows into cursor->values, at most limit; with none at hand it waits. */
 tn_status pg_direct_rows(tn_driver_cursor *cursor, uint32_t limit, int64_t deadline_ns,
                          uint32_t *ret_rows, tn_error *err);

@@ -260,14 +260,27 @@ tn_status pg_direct_finish(tn_driver_cursor *cursor, tn_phase phase, tn_error *e
     return status == TN_OK ? pg_check_encoding(conn, true, err) : status;
 }
 
-tn_status pg_direct_begin_answer(tn_driver_cursor *cursor, int64_t deadline_ns, tn_error *err)
+/* An answer of other columns than described has no rows here. */
+static tn_status finish_first(tn_driver_cursor *cursor, int64_t deadline_ns, tn_error *err)
+{
+    const pg_direct *d = &cursor->conn->direct;
+
+    if (!d->misfit || !d->complete || d->error.len)
+        return pg_direct_finish(cursor, TN_PHASE_EXECUTE, err);
+    pg_cursor_ended(cursor);
+    return pg_cursor_changed(cursor, deadline_ns, err);
+}
+
+/* Up to the first row, where there are such. */
+static tn_status begin_answer(tn_driver_cursor *cursor, bool rows, int64_t deadline_ns,
+                              tn_error *err)
 {
     tn_driver_conn *conn = cursor->conn;
     pg_message message;
 
     for (;;) {
         tn_status status;
-        switch (pg_direct_advance(conn, cursor->stmt, false, &message)) {
+        switch (pg_direct_advance(conn, rows ? cursor->stmt : NULL, false, &message)) {
         case PG_STEP_ROW: return TN_OK;
         case PG_STEP_WAIT:
         case PG_STEP_HELD:
@@ -275,10 +288,23 @@ tn_status pg_direct_begin_answer(tn_driver_cursor *cursor, int64_t deadline_ns, 
             if (status != TN_OK)
                 return status;
             break;
-        case PG_STEP_ENDED: return pg_direct_finish(cursor, TN_PHASE_EXECUTE, err);
+        case PG_STEP_ENDED: return finish_first(cursor, deadline_ns, err);
         case PG_STEP_BAD: return pg_direct_fail_bad(conn, TN_PHASE_EXECUTE, err);
         }
     }
+}
+
+tn_status pg_direct_begin_answer(tn_driver_cursor *cursor, bool whole, int64_t deadline_ns,
+                                 tn_error *err)
+{
+    bool failed = false;
+
+    tn_status status = begin_answer(cursor, true, deadline_ns, err);
+    if (status != TN_OK || !whole || !cursor->attached)
+        return status;
+    status = pg_direct_receive_whole(cursor->conn, &failed, TN_PHASE_EXECUTE, deadline_ns, err);
+    /* The rows before an error are passed over. */
+    return status == TN_OK && failed ? begin_answer(cursor, false, deadline_ns, err) : status;
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */

@@ -126,6 +126,60 @@ tn_status pg_direct_receive(tn_driver_conn *conn, tn_phase phase, int64_t deadli
     }
 }
 
+/* Room behind what stands there, all of which is kept. */
+static bool make_more_room(pg_direct *d)
+{
+    size_t have = d->end - d->start, most = d->capacity - d->capacity / 4;
+
+    if (have < most)
+        return true;
+    if (d->capacity > SIZE_MAX / 4 || (d->start && !pg_direct_make_room(d)))
+        return false;
+    char *grown = realloc(d->in, d->capacity * 2 + 1);
+    if (!grown)
+        return false;
+    d->in = grown;
+    d->capacity *= 2;
+    return true;
+}
+
+/* From *at on, counted from start, to the end of what is whole. true: there an answer ends, or what
+ * stands there is for those to judge who take it. */
+static bool look_for_end(const pg_direct *d, size_t *at, bool *ret_failed)
+{
+    size_t have = d->end - d->start;
+
+    while (have - *at >= PG_MESSAGE_HEADER) {
+        const char *message = d->in + d->start + *at;
+        uint32_t length = pg_direct_length_at(message + 1);
+        if (length < 4 || length > INT32_MAX || message[0] == 'Z')
+            return true;
+        if (have - *at - 1 < length)
+            return false;
+        *ret_failed = message[0] == 'E';
+        if (*ret_failed)
+            return true;
+        *at += 1 + (size_t)length;
+    }
+    return false;
+}
+
+tn_status pg_direct_receive_whole(tn_driver_conn *conn, bool *ret_failed, tn_phase phase,
+                                  int64_t deadline_ns, tn_error *err)
+{
+    size_t at = 0;
+
+    *ret_failed = false;
+    while (!look_for_end(&conn->direct, &at, ret_failed)) {
+        if (!make_more_room(&conn->direct))
+            return kit_nomem(conn->host, err, phase);
+        tn_status status = pg_direct_receive(conn, phase, deadline_ns, err);
+        if (status != TN_OK)
+            return status;
+    }
+    return TN_OK;
+}
+
 bool pg_direct_receive_at_hand(tn_driver_conn *conn)
 {
     return receive(conn) == PG_IO_SOME;

@@ -151,9 +151,9 @@ tn_status pg_direct_store(tn_driver_cursor *cursor, int64_t deadline_ns, pg_stor
         tn_status status = TN_OK;
         switch (pg_direct_advance(conn, cursor->stmt, false, &message)) {
         case PG_STEP_ROW:
+            /* Stored or not: its bytes are no longer what was received. */
             status = store(cursor, &message, arg, err);
-            if (status == TN_OK)
-                pg_direct_skip(conn, &message);
+            pg_direct_skip(conn, &message);
             break;
         case PG_STEP_WAIT:
         case PG_STEP_HELD:

@@ -40,10 +40,16 @@ static void put_parse(tn__buf *out, const char *name, const char *sql, size_t le
     close_message(out, at);
 }
 
+/* It is parsed by what runs it: its columns may be others than when it was described. */
+static bool is_missing(const tn_driver_stmt *stmt)
+{
+    return !stmt->name[0] || stmt->unmade;
+}
+
 /* The text of one that has no name, or that is not there under it yet. */
 static void put_missing(tn__buf *out, const tn_driver_stmt *stmt, size_t n_params)
 {
-    if (!stmt->name[0] || stmt->unmade)
+    if (is_missing(stmt))
         put_parse(out, stmt->name, stmt->sql.ptr, stmt->sql.len, stmt->param_types, n_params);
 }
 
@@ -72,10 +78,18 @@ static char *write32(char *p, uint32_t value)
     return p + 4;
 }
 
+/* One format holds for all columns. Where it is told of each, the server refuses to run what has
+ * not as many any more. */
+static size_t formats_of(const tn_driver_stmt *stmt)
+{
+    return is_missing(stmt) && stmt->info.n_columns > 1 ? stmt->info.n_columns : 1;
+}
+
 /* Every call goes through here, so room is asked for once. */
 static void put_bind(tn__buf *out, const tn_driver_stmt *stmt, const pg_encoder *e, size_t n)
 {
-    size_t name = strlen(stmt->name) + 1, length = 4 + 1 + name + 2 + 2 * n + 2 + 4 * n + 2 + 2;
+    size_t name = strlen(stmt->name) + 1, formats = formats_of(stmt);
+    size_t length = 4 + 1 + name + 2 + 2 * n + 2 + 4 * n + 2 + 2 * formats;
 
     for (size_t i = 0; i < n; i++)
         length += e->values[i] ? (size_t)e->lengths[i] : 0;
@@ -97,8 +111,9 @@ static void put_bind(tn__buf *out, const tn_driver_stmt *stmt, const pg_encoder 
             memcpy(p, e->values[i], size);
         p += size;
     }
-    p = write16(p, 1);
-    p = write16(p, stmt->text ? 0 : 1);
+    p = write16(p, (uint16_t)formats);
+    for (size_t i = 0; i < formats; i++)
+        p = write16(p, stmt->text ? 0 : 1);
     tn__buf_commit(out, (size_t)(p - start));
 }
 
@@ -158,7 +173,7 @@ void pg_direct_put_statement(tn_driver_stmt *stmt, size_t n_params)
     enum { DESCRIBE = 7 };
     tn_driver_conn *conn = stmt->conn;
     tn__buf *out = &conn->direct.out;
-    size_t from = stmt->name[0] ? DESCRIBE : 0;
+    size_t from = is_missing(stmt) ? 0 : DESCRIBE;
 
     if (!stmt->making)
         put_missing(out, stmt, n_params);
@@ -207,8 +222,8 @@ tn_status pg_direct_send(tn_driver_stmt *stmt, size_t n_params, int64_t deadline
     put_missing(&d->out, stmt, n_params);
     d->making = stmt->unmade ? stmt : NULL;
     put_bind(&d->out, stmt, &conn->encoder, n_params);
-    /* A named one cannot change its columns without an error; one without a name is described. */
-    const char *rest = stmt->name[0] ? end + DESCRIBE : end;
+    /* One that is there cannot change its columns without an error; another one is described. */
+    const char *rest = is_missing(stmt) ? end : end + DESCRIBE;
     d->question = pg_tail_wanted(stmt);
     if (d->question) {
         tn__buf_append(&d->out, rest, (size_t)(end + sizeof(end) - rest) - SYNC);

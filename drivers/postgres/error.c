@@ -60,11 +60,16 @@ bool pg_has_sqlstate(const PGresult *result, const char *sqlstate)
     return pg_report_has_sqlstate(&(pg_report){.result = result}, sqlstate);
 }
 
-/* The text is translated, the function's name is not. */
+/* The text is translated, the function's name is not. The second one: not as many columns as
+ * formats were told of, see direct_send.c. */
 bool pg_report_is_stale_plan(const pg_report *report)
 {
-    return pg_report_has_sqlstate(report, "0A000") &&
-           tn_str_equal(field(report, PG_DIAG_SOURCE_FUNCTION), TN__STR("RevalidateCachedQuery"));
+    tn_str function = field(report, PG_DIAG_SOURCE_FUNCTION);
+
+    return (pg_report_has_sqlstate(report, "0A000") &&
+            tn_str_equal(function, TN__STR("RevalidateCachedQuery"))) ||
+           (pg_report_has_sqlstate(report, "08P01") &&
+            tn_str_equal(function, TN__STR("PortalSetResultFormat")));
 }
 
 bool pg_is_stale_plan(const PGresult *result)
@@ -164,6 +169,8 @@ static tn_str hint_of(const pg_report *report)
         (pg_report_has_sqlstate(report, "42P05") || pg_report_has_sqlstate(report, "26000")))
         hint = TN__STR("behind a pooler that hands out connections by the transaction, put "
                        "prepare=off into the URL");
+    if (!hint.len && pg_report_is_stale_plan(report))
+        hint = TN__STR("a table was changed since the statement was prepared; nothing was run");
     return hint;
 }
 

@@ -103,6 +103,20 @@ static tn_status refuse_copy(tn_driver_cursor *cursor, int64_t deadline_ns, tn_e
                     "COPY from STDIN or to STDOUT cannot be run as a statement");
 }
 
+/* Takes result. What was run is read to its end, which tells whether it was done. */
+static tn_status changed(tn_driver_cursor *cursor, PGresult *result, int64_t deadline_ns,
+                         tn_error *err)
+{
+    tn_driver_conn *conn = cursor->conn;
+
+    PQclear(result);
+    tn_status status = pg_finish(conn, TN_PHASE_EXECUTE, deadline_ns, NULL, err);
+    if (status != TN_OK && (conn->broken || conn->pending))
+        return status;
+    pg_cursor_ended(cursor);
+    return status == TN_OK ? pg_cursor_changed(cursor, deadline_ns, err) : status;
+}
+
 /* Errors only come with the first result, so it is read before execute returns. */
 static tn_status first_result(tn_driver_cursor *cursor, int64_t deadline_ns, tn_error *err)
 {
@@ -117,12 +131,14 @@ static tn_status first_result(tn_driver_cursor *cursor, int64_t deadline_ns, tn_
 #ifdef LIBPQ_HAS_CHUNK_MODE
     case PGRES_TUPLES_CHUNK:
 #endif
+        if (!pg_cursor_fits(cursor, result))
+            return changed(cursor, result, deadline_ns, err);
         cursor->current = result;
-        return pg_cursor_check_columns(cursor, result, err);
+        return TN_OK;
     case PGRES_TUPLES_OK:
-        status = pg_cursor_check_columns(cursor, result, err);
-        if (status == TN_OK)
-            status = pg_cursor_take_tag(cursor, result, err);
+        if (!pg_cursor_fits(cursor, result))
+            return changed(cursor, result, deadline_ns, err);
+        status = pg_cursor_take_tag(cursor, result, err);
         if (PQntuples(result) && cursor->stmt->info.n_columns)
             cursor->current = result;
         else
@@ -171,12 +187,13 @@ static tn_status run_by_libpq(tn_driver_cursor *cursor, size_t n_params, uint32_
     return status == TN_OK ? first_result(cursor, deadline_ns, err) : status;
 }
 
-static tn_status run_directly(tn_driver_cursor *cursor, size_t n_params, int64_t deadline_ns,
-                              tn_error *err)
+static tn_status run_directly(tn_driver_cursor *cursor, size_t n_params, uint32_t flags,
+                              int64_t deadline_ns, tn_error *err)
 {
-    tn_status status = pg_direct_send(cursor->stmt, n_params, deadline_ns, err);
+    bool whole = !(flags & TN_EXECUTE_STREAM);
 
-    return status == TN_OK ? pg_direct_begin_answer(cursor, deadline_ns, err) : status;
+    tn_status status = pg_direct_send(cursor->stmt, n_params, deadline_ns, err);
+    return status == TN_OK ? pg_direct_begin_answer(cursor, whole, deadline_ns, err) : status;
 }
 
 /* What changes session state is libpq's to know: it keeps the server's settings. */
@@ -222,7 +239,7 @@ tn_status pg_execute(tn_driver_stmt *stmt, const tn_value *params, size_t n_para
     cursor->attached = true;
     conn->attached = cursor;
     if (cursor->direct)
-        status = run_directly(cursor, n_params, deadline_ns, err);
+        status = run_directly(cursor, n_params, flags, deadline_ns, err);
     else
         status = run_by_libpq(cursor, n_params, flags, deadline_ns, err);
     if (status != TN_OK) {

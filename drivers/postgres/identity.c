@@ -33,22 +33,47 @@ enum { NEW_NAMES = 130000, BINARY = 1 };
 #define NEW_NUMBER "pg_catalog.pg_current_xact_id_if_assigned()"
 #define OLD_NUMBER "pg_catalog.txid_current_if_assigned()"
 
+/* Behind a pooler each transaction may be on another server. */
+static bool place_wanted(const tn_driver_conn *conn)
+{
+    return (conn->found & PG_PLACES) && (!conn->id.open.cluster || (conn->found & PG_POOLED));
+}
+
 const char *pg_identity_question(const tn_driver_conn *conn)
 {
-    /* Behind a pooler each transaction may be on another server. */
-    bool place = (conn->found & PG_PLACES) && (!conn->id.open.cluster || (conn->found & PG_POOLED));
-
-    if (place)
+    if (place_wanted(conn))
         return PLACED(NEW_NUMBER);
     return PQserverVersion(conn->pg) >= NEW_NAMES ? "select " NEW_NUMBER : "select " OLD_NUMBER;
 }
 
-/* Eight bytes in binary, 0 for NULL and for what is not there. */
+/* In a text of many commands answers are texts, and a time's depends on settings. */
+#define PLACED_TEXT                                                                     \
+    "select " NEW_NUMBER ", pg_catalog.encode(pg_catalog.timestamptz_send(" INCARNATION \
+    "), 'hex'), " CLUSTER
+enum { HEX_COLUMN = 1 };
+
+const char *pg_identity_question_as_text(const tn_driver_conn *conn)
+{
+    return place_wanted(conn) ? PLACED_TEXT : pg_identity_question(conn);
+}
+
+static uint64_t parse_number(const char *text, int column)
+{
+    char *end;
+    uint64_t value = strtoull(text, &end, column == HEX_COLUMN ? 16 : 10);
+
+    return *end ? 0 : value;
+}
+
+/* Eight bytes in binary, or a text; 0 for NULL and for what is not there. */
 static uint64_t number_at(const PGresult *result, int column)
 {
-    if (column >= PQnfields(result) || PQgetlength(result, 0, column) != 8)
+    if (column >= PQnfields(result))
         return 0;
-    return pg_get64((const unsigned char *)PQgetvalue(result, 0, column));
+    const char *value = PQgetvalue(result, 0, column);
+    if (PQfformat(result, column) == 0)
+        return parse_number(value, column);
+    return PQgetlength(result, 0, column) == 8 ? pg_get64((const unsigned char *)value) : 0;
 }
 
 static uint32_t fold(uint64_t system)
@@ -118,7 +143,7 @@ tn_status pg_identity_ask(tn_driver_conn *conn, int64_t deadline_ns, tn_error *e
 
     if (!pg_identity_unknown(conn) || pg_txn(conn) != PQTRANS_INTRANS)
         return TN_OK;
-    pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
+    pg_expect_nothing(conn);
     tn_status status = pg_sent(
         conn,
         PQsendQueryParams(conn->pg, pg_identity_question(conn), 0, NULL, NULL, NULL, NULL, BINARY),

@@ -41,7 +41,14 @@ PGTransactionStatusType pg_txn(const tn_driver_conn *conn)
 void pg_expect(tn_driver_conn *conn, tn_outcome if_lost)
 {
     conn->if_lost = if_lost;
+    conn->applies_nothing = false;
     conn->committing = false;
+}
+
+void pg_expect_nothing(tn_driver_conn *conn)
+{
+    pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
+    conn->applies_nothing = true;
 }
 
 tn_status pg_wait(tn_driver_conn *conn, int events, tn_phase phase, int64_t deadline_ns,

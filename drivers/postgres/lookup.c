@@ -84,7 +84,7 @@ tn_status pg_lookup_types(tn_driver_conn *conn, const Oid *oids, size_t n, int64
         return kit_nomem(conn->host, err, TN_PHASE_PREPARE);
     }
     const char *values[1] = {list.ptr};
-    pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
+    pg_expect_nothing(conn);
     tn_status status = pg_sent(
         conn, PQsendQueryParams(conn->pg, question, 1, types, values, NULL, NULL, 1),
         TN_PHASE_PREPARE, deadline_ns, err);

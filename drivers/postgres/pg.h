@@ -134,6 +134,7 @@ struct tn_driver_conn {
     uint8_t tail;          /* pg_tail */
     uint32_t syncs;        /* of a pipeline, still to be read */
     tn_outcome if_lost;    /* of what is pending */
+    bool applies_nothing;  /* what is pending, however it ends */
     tn_driver_stmt *stmts;
     pg_doomed *doomed;
     size_t n_doomed, doomed_capacity;
@@ -192,6 +193,8 @@ tn_status pg_drain(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 tn_status pg_ready(tn_driver_conn *conn, tn_phase phase, tn_error *err);
 /* What is sent next would be lost with this outcome. */
 void pg_expect(tn_driver_conn *conn, tn_outcome if_lost);
+/* What is sent next applies nothing, even where it goes well: BEGIN, a question. */
+void pg_expect_nothing(tn_driver_conn *conn);
 
 /* connect.c */
 tn_status pg_open(tn_driver_source *source, tn_host_conn *host_conn, int64_t deadline_ns,
@@ -260,7 +263,7 @@ tn_status pg_fail_protocol(tn_driver_conn *conn, tn_phase phase, tn_error *err, 
 /* Keeps what the server says when it ends a session: the end itself comes apart from it. */
 void pg_last_words(tn_driver_conn *conn, const pg_report *report);
 bool pg_report_ends_session(const pg_report *report);
-/* True for the error that a plan whose result type changed gives. */
+/* True for the errors that a plan whose result type changed gives: nothing was run. */
 bool pg_report_is_stale_plan(const pg_report *report);
 bool pg_is_stale_plan(const PGresult *result);
 bool pg_report_has_sqlstate(const pg_report *report, const char *sqlstate);
@@ -385,6 +388,8 @@ tn_status pg_cursor_advance(tn_driver_cursor *cursor, int64_t deadline_ns, tn_er
 void pg_cursor_ended(tn_driver_cursor *cursor);
 /* The answer's columns are not those that the statement was described with. */
 tn_status pg_cursor_misfit(tn_driver_cursor *cursor, tn_error *err);
+/* The same of an answer that was read to its end, without an error: it was run. */
+tn_status pg_cursor_changed(tn_driver_cursor *cursor, int64_t deadline_ns, tn_error *err);
 /* Room in values for one more row. */
 tn_status pg_cursor_room(tn_driver_cursor *cursor, size_t rows, tn_error *err);
 /* What was wrong with a column's value. */
@@ -394,8 +399,8 @@ tn_status pg_cursor_fail_value(tn_driver_cursor *cursor, size_t column, pg_decod
 tn_status pg_cursor_decode(tn_driver_cursor *cursor, int row, tn__arena *arena, tn_value *out,
                            tn_error *err);
 
-/* The answer's columns are those that were described. */
-tn_status pg_cursor_check_columns(tn_driver_cursor *cursor, const PGresult *result, tn_error *err);
+/* Are the answer's columns those that were described? */
+bool pg_cursor_fits(const tn_driver_cursor *cursor, const PGresult *result);
 /* The tag and the count of a result that ends an answer. */
 tn_status pg_cursor_take_tag(tn_driver_cursor *cursor, PGresult *result, tn_error *err);
 /* Can the session's intervals be told by their text? */
@@ -433,6 +438,8 @@ void pg_identity_commit(tn_driver_conn *conn);
 tn_status pg_identity_ask(tn_driver_conn *conn, int64_t deadline_ns, tn_error *err);
 /* The question, and what was answered. */
 const char *pg_identity_question(const tn_driver_conn *conn);
+/* The same in a text of many commands. */
+const char *pg_identity_question_as_text(const tn_driver_conn *conn);
 void pg_identity_learn(tn_driver_conn *conn, const PGresult *result);
 /* The same, taken apart: the number, and where n is 3 its place. */
 void pg_identity_learned(tn_driver_conn *conn, const uint64_t *fields, size_t n);

@@ -120,7 +120,7 @@ tn_status pg_probe(tn_driver_conn *conn, uint8_t what, tn_phase phase, int64_t d
     tn_status status = pg_ready(conn, phase, err);
     if (status != TN_OK)
         return status;
-    pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
+    pg_expect_nothing(conn);
     status = pg_sent(conn,
                      PQsendQueryParams(conn->pg, pg_probe_question(conn, what), 0, NULL, NULL, NULL,
                                        NULL, BINARY),

@@ -88,7 +88,7 @@ static tn_status send_settings(tn_driver_conn *conn, const wish *w, bool ask, in
         tn__buf_free(&sql);
         return kit_nomem(conn->host, err, TN_PHASE_CONNECT);
     }
-    pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
+    pg_expect_nothing(conn);
     tn_status status = pg_sent(
         conn,
         PQsendQueryParams(conn->pg, sql.ptr, (int)w->count, NULL, w->values, NULL, NULL, BINARY),
@@ -133,7 +133,7 @@ tn_status pg_want_digits(tn_driver_conn *conn, int64_t deadline_ns, tn_error *er
     tn_status begun = pg_begin_now(conn, deadline_ns, err);
     if (begun != TN_OK)
         return begun;
-    pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
+    pg_expect_nothing(conn);
     const char *sql = conn->passing ? WANT_DIGITS("true") : WANT_DIGITS("false");
     tn_status status = pg_command(conn, sql, TN_PHASE_EXECUTE, deadline_ns, NULL, err);
     conn->exact = status == TN_OK && txn == PQTRANS_IDLE;

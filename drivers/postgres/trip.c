@@ -224,7 +224,7 @@ tn_status pg_trip_make(tn_driver_conn *conn, pg_trip *trip, int64_t deadline_ns,
                     conn->source->prepare == PG_PREPARE_AUTO;
     /* One that fails within a transaction would end it. */
     trip->probes = pg_probe_knows(conn, probes) || pg_txn_there(conn) != PQTRANS_IDLE ? 0 : probes;
-    pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
+    pg_expect_nothing(conn);
     tn_status status = pg_sent(conn, send_trip(conn, trip), TN_PHASE_PREPARE, deadline_ns, err);
     if (status == TN_OK)
         status = read_trip(conn, trip, deadline_ns, err);

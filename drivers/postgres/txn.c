@@ -39,7 +39,7 @@ static tn_status simple(tn_driver_conn *conn, const char *sql, tn_phase phase, i
 
     if (status != TN_OK)
         return status;
-    pg_expect(conn, TN_OUTCOME_NOT_APPLIED);
+    pg_expect_nothing(conn);
     return command(conn, sql, phase, deadline_ns, tag, err);
 }
 

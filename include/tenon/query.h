@@ -28,7 +28,9 @@
 typedef enum tn_fetch {
     TN_FETCH_AUTO = 0, /* stream; memory stays bounded whatever the size of the answer */
     TN_FETCH_STREAM,
-    TN_FETCH_BUFFER /* read all at once: faster for small answers */
+    /* Read all at once: faster for small answers. With PostgreSQL the answer is whole or an error:
+     * no row is given before one. SQLite's rows come as they are found all the same. */
+    TN_FETCH_BUFFER
 } tn_fetch;
 
 /* Settings of one call. TN_CALL_INIT gives the defaults; fields are only added at the end. */

@@ -92,16 +92,16 @@ int64_t driver_host_deadline(int64_t ms)
     return tn__deadline_after_ms(tn__now_ns(), ms);
 }
 
-tn_status driver_host_source(const char *url, const char *schema, const char *prepare,
-                             tn_driver_source **ret, tn_error *err)
+tn_status driver_host_source_set(const char *url, const char *const settings_of[][2],
+                                 tn_driver_source **ret, tn_error *err)
 {
-    tn_driver_setting settings[2];
+    tn_driver_setting settings[DRIVER_HOST_SETTINGS];
     size_t count = 0;
 
-    if (schema)
-        settings[count++] = (tn_driver_setting){tn_str_from("schema"), tn_str_from(schema)};
-    if (prepare)
-        settings[count++] = (tn_driver_setting){tn_str_from("prepare"), tn_str_from(prepare)};
+    for (size_t i = 0; i < DRIVER_HOST_SETTINGS && settings_of[i][0]; i++)
+        if (settings_of[i][1])
+            settings[count++] = (tn_driver_setting){tn_str_from(settings_of[i][0]),
+                                                    tn_str_from(settings_of[i][1])};
     tn_source_config config = {
         .size = sizeof(config),
         .scheme = tn_str_from("postgresql"),
@@ -114,4 +114,12 @@ tn_status driver_host_source(const char *url, const char *schema, const char *pr
     };
 
     return tn_driver_module.conn->open_source(&driver_host, &config, ret, err);
+}
+
+tn_status driver_host_source(const char *url, const char *schema, const char *prepare,
+                             tn_driver_source **ret, tn_error *err)
+{
+    const char *const settings[][2] = {{"schema", schema}, {"prepare", prepare}, {NULL, NULL}};
+
+    return driver_host_source_set(url, settings, ret, err);
 }

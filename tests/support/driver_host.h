@@ -30,5 +30,10 @@ int64_t driver_host_deadline(int64_t ms);
 /* A source for that URL; settings "schema" and "prepare" may be NULL. */
 tn_status driver_host_source(const char *url, const char *schema, const char *prepare,
                              tn_driver_source **ret, tn_error *err);
+/* The same with any options of the driver: names and values, up to the name NULL; the value NULL
+ * leaves one out. */
+enum { DRIVER_HOST_SETTINGS = 4 };
+tn_status driver_host_source_set(const char *url, const char *const settings[][2],
+                                 tn_driver_source **ret, tn_error *err);
 
 #endif

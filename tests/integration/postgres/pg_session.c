@@ -26,12 +26,28 @@ int64_t soon(void)
     return driver_host_deadline(60000);
 }
 
-void session_open(session *s, const char *schema, const char *prepare_option)
+static void open_set(session *s, const char *const settings[][2])
 {
     *s = (session){.err = TN_ERROR_INIT};
-    if (driver_host_source(session_url(), schema, prepare_option, &s->source, &s->err) != TN_OK ||
+    if (driver_host_source_set(session_url(), settings, &s->source, &s->err) != TN_OK ||
         PG->conn->open(s->source, &s->host, soon(), &s->conn, &s->err) != TN_OK)
         fail_msg("open: %s", s->err.message);
+}
+
+void session_open(session *s, const char *schema, const char *prepare_option)
+{
+    const char *const settings[][2] = {
+        {"schema", schema}, {"prepare", prepare_option}, {NULL, NULL}};
+
+    open_set(s, settings);
+}
+
+void session_open_by(session *s, const char *direct, const char *prepare_option)
+{
+    const char *const settings[][2] = {
+        {"direct", direct}, {"prepare", prepare_option}, {NULL, NULL}};
+
+    open_set(s, settings);
 }
 
 void session_close(session *s)

@@ -29,6 +29,8 @@ int session_run(const struct CMUnitTest *tests, size_t count);
 
 /* Opens on the server of the environment. schema and prepare as the driver's options, or NULL. */
 void session_open(session *s, const char *schema, const char *prepare);
+/* The same without a schema; direct as the driver's option. */
+void session_open_by(session *s, const char *direct, const char *prepare);
 void session_close(session *s);
 
 /* A minute from now: only a hang takes as long. */
