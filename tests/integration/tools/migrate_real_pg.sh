@@ -61,8 +61,8 @@ exits "down" 0 "$TENON" migrate down --url "$url" --to 0
 is "nothing is left" 'c' "select string_agg(relname, ' ' order by 1) from pg_class where relnamespace = 'app'::regnamespace and relkind = 'r' and relname !~ '^_tenon'"
 
 fresh dumped
-file 1_a.sql "set statement_timeout = 1; set role other; select pg_catalog.set_config('search_path', '', false);"
-file 2_b.sql 'select pg_sleep(0.05); create table b (i int);' 'drop table b;'
+file 1_a.sql "set statement_timeout = 100; set role other; select pg_catalog.set_config('search_path', '', false);"
+file 2_b.sql 'select pg_sleep(0.3); create table b (i int);' 'drop table b;'
 exits "a plan of a dump and what follows" 3 "$TENON" migrate plan --json
 json "all of it runs" '{s["state"] for s in d["steps"]} == {"run"}'
 exits "as deploy does" 0 "$TENON" migrate deploy -q
