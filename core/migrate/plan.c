@@ -205,20 +205,50 @@ static bool adds_value(const tn_plan *plan, const tn_plan_step *step)
     return false;
 }
 
-/* What failed behind a migration that was not run may only have missed it; and an enum's new value
- * cannot be used before the transaction that adds it has ended, which here is none of its own. */
+/* May the migration itself have written rows before this statement? */
+static bool writes_rows(const tn_plan *plan, const tn_plan_step *step)
+{
+    static const char *const words[] = {"insert", "update", "delete", "merge", "truncate",
+                                        "with",   "select", "do",     "call",  "execute"};
+    tn__lexer lexer;
+
+    for (const tn_plan_step *s = step; s > plan->steps && s[-1].migration == step->migration; s--) {
+        tn__lexer_init(&lexer, s[-1].sql);
+        tn_str first = tn__lexer_skip(&lexer).text;
+        for (size_t i = 0; i < TN__COUNT_OF(words); i++)
+            if (tn__str_iequal(first, tn_str_from(words[i])))
+                return true;
+    }
+    return false;
+}
+
+/* Errors that come of all being one transaction, which a deploy is not. */
+static const char *missing_commit(const tn_plan *plan, const tn_plan_step *step)
+{
+    const char *sqlstate = step->error->sqlstate;
+
+    if (strcmp(sqlstate, "55P04") == 0 && !adds_value(plan, step))
+        return "could not be tried: it uses an enum value that a migration before it adds";
+    if (strcmp(sqlstate, "55006") == 0 && strstr(step->error->message, "trigger") &&
+        !writes_rows(plan, step))
+        return "could not be tried: constraints of rows that a migration before it writes are "
+               "checked at that one's end";
+    return NULL;
+}
+
+/* What failed behind a migration that was not run may only have missed it. */
 static void excuse(const tn_plan *plan, tn_plan_step *step, bool skipped)
 {
     if (step->state != TN_PLAN_FAILED)
         return;
-    bool value = strcmp(step->error->sqlstate, "55P04") == 0 && !adds_value(plan, step);
-    if (!skipped && !value)
+    const char *note = missing_commit(plan, step);
+    if (!note && skipped)
+        note = "could not be tried: it may need what runs outside of a transaction before it";
+    if (!note)
         return;
     step->state = TN_PLAN_NOT_RUN;
     step->error = NULL;
-    step->note = value ? "could not be tried: it uses an enum value that a migration before it adds"
-                       : "could not be tried: it may need what runs outside of a transaction "
-                         "before it";
+    step->note = note;
 }
 
 /* Between two migrations: each begins with the settings of the connection. */

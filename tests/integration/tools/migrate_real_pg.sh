@@ -61,8 +61,8 @@ exits "down" 0 "$TENON" migrate down --url "$url" --to 0
 is "nothing is left" 'c' "select string_agg(relname, ' ' order by 1) from pg_class where relnamespace = 'app'::regnamespace and relkind = 'r' and relname !~ '^_tenon'"
 
 fresh dumped
-file 1_a.sql "set statement_timeout = 1; set role other; select pg_catalog.set_config('search_path', '', false);"
-file 2_b.sql 'select pg_sleep(0.05); create table b (i int);' 'drop table b;'
+file 1_a.sql "set statement_timeout = 100; set role other; select pg_catalog.set_config('search_path', '', false);"
+file 2_b.sql 'select pg_sleep(0.3); create table b (i int);' 'drop table b;'
 exits "a plan of a dump and what follows" 3 "$TENON" migrate plan --json
 json "all of it runs" '{s["state"] for s in d["steps"]} == {"run"}'
 exits "as deploy does" 0 "$TENON" migrate deploy -q
@@ -80,6 +80,17 @@ file 4_d.sql "alter type m add value 'c'; insert into t values ('c');"
 exits "one that adds and uses it" 1 "$TENON" migrate plan --json
 json "fails" 'd["steps"][1]["state"] == "failed" and d["steps"][1]["error"]["sqlstate"] == "55P04"'
 exits "in deploy as well" 1 "$TENON" migrate deploy -q
+
+fresh deferred
+file 1_a.sql 'create table p (id int primary key); create table c (i int references p deferrable initially deferred);'
+file 2_b.sql 'insert into c values (1); insert into p values (1);'
+file 3_c.sql 'alter table c add column x int;'
+exits "rows that are checked at the end" 3 "$TENON" migrate plan --json
+json "hold up the plan alone" 'd["steps"][-1]["state"] == "not_run" and "checked at" in d["steps"][-1]["note"]'
+exits "not deploy" 0 "$TENON" migrate deploy -q
+file 4_d.sql 'insert into c values (2); alter table c add column y int;'
+exits "in one migration they fail" 1 "$TENON" migrate plan --json
+json "as they would" 'd["steps"][-1]["state"] == "failed" and d["steps"][-1]["error"]["sqlstate"] == "55006"'
 
 # ---- CR LF
 fresh crlf
