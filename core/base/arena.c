@@ -30,6 +30,22 @@ void tn__arena_reset(tn__arena *arena)
     arena->used = 0;
 }
 
+tn__arena_mark tn__arena_here(const tn__arena *arena)
+{
+    return (tn__arena_mark){arena->current, arena->current ? arena->current->used : 0, arena->used};
+}
+
+void tn__arena_rewind(tn__arena *arena, tn__arena_mark mark)
+{
+    if (!mark.block) {
+        tn__arena_reset(arena);
+        return;
+    }
+    arena->current = mark.block;
+    arena->current->used = mark.block_used;
+    arena->used = mark.used;
+}
+
 void tn__arena_free(tn__arena *arena)
 {
     tn__arena_block *block = arena->first;

@@ -21,10 +21,20 @@ typedef struct tn__arena {
     size_t limit; /* most bytes between two resets; more is NULL */
 } tn__arena;
 
+/* A state to which it can be brought back. */
+typedef struct tn__arena_mark {
+    tn__arena_block *block; /* NULL: nothing was handed out */
+    size_t block_used;
+    size_t used;
+} tn__arena_mark;
+
 /* No memory is taken until the first allocation. */
 void tn__arena_init(tn__arena *arena, size_t limit);
 void tn__arena_reset(tn__arena *arena);
 void tn__arena_free(tn__arena *arena);
+tn__arena_mark tn__arena_here(const tn__arena *arena);
+/* What was handed out since then is gone. No reset may have come between. */
+void tn__arena_rewind(tn__arena *arena, tn__arena_mark mark);
 /* size bytes aligned to 16, uninitialised; NULL when there is no memory or the limit is passed. */
 void *tn__arena_alloc(tn__arena *arena, size_t size);
 /* A copy with a NUL behind it. */

@@ -53,9 +53,10 @@ typedef struct tn__batch_item {
 
 struct tn_batch_t {
     tn__arena asked;
-    tn__arena notes; /* errors, tags, what views point to */
-    tn__arena kept;  /* rows, within DB_ROW_BUFFER */
-    tn__arena log;   /* arguments once more, for the query log */
+    tn__arena notes;          /* errors, tags, what views point to */
+    tn__arena kept;           /* rows, within DB_ROW_BUFFER */
+    tn__arena_mark kept_from; /* where those of the statement begin whose rows are coming */
+    tn__arena log;            /* arguments once more, for the query log */
     tn__batch_item *items;
     size_t count, capacity;
     tn__batch_text *texts;

@@ -53,6 +53,8 @@ static void keep(tn_batch_t *batch, tn__batch_item *item, size_t columns, const 
 {
     size_t cells = columns * rows->rows;
 
+    if (!item->first)
+        batch->kept_from = tn__arena_here(&batch->kept);
     tn__kept *block = tn__arena_alloc(&batch->kept, sizeof(*block) + cells * sizeof(tn_value));
     for (size_t i = 0; block && i < cells; i++)
         if (!tn__value_copy(&rows->values[i], &batch->kept, &block->values[i]))
@@ -60,6 +62,7 @@ static void keep(tn_batch_t *batch, tn__batch_item *item, size_t columns, const 
     if (!block) {
         item->first = item->last = NULL;
         refuse_room(batch, item);
+        tn__arena_rewind(&batch->kept, batch->kept_from); /* others may have the room */
         return;
     }
     block->rows = rows->rows;

@@ -5,7 +5,7 @@
 #include "base/relaxed.h"
 #include "session/portal.h"
 
-tn_status tn__guard_free_wire(const tn_db *db, tn__conn *conn, int64_t deadline_ns, tn_error *err)
+tn_status tn__guard_detach(const tn_db *db, tn__conn *conn, int64_t deadline_ns, tn_error *err)
 {
     tn_status status = tn__portal_free_wire(conn, tn__relaxed(&db->provider->row_buffer),
                                             deadline_ns, tn__db_grace_ms(db, deadline_ns), err);
@@ -38,12 +38,12 @@ static tn_status end(tn_db *db, int64_t deadline_ns, tn_error *err)
     return status;
 }
 
-tn_status tn__guard_end(tn_db *db, int64_t deadline_ns, tn_error *err)
+tn_status tn__guard_undo(tn_db *db, int64_t deadline_ns, tn_error *err)
 {
     tn__conn *conn = db->conn;
     bool shielded = conn->host.shielded;
 
-    if (!db->saved || conn->discard)
+    if (conn->discard)
         return TN_OK;
     conn->host.shielded = true;
     tn_status status = end(db, undo_deadline(db, deadline_ns), err);

@@ -12,7 +12,13 @@
 
 /* tn__portal_free_wire() for a call on this handle, which may be a client's: with guarded calls the
  * failure of rows that are open is theirs alone. */
-tn_status tn__guard_free_wire(const tn_db *db, tn__conn *conn, int64_t deadline_ns, tn_error *err);
+tn_status tn__guard_detach(const tn_db *db, tn__conn *conn, int64_t deadline_ns, tn_error *err);
+
+static inline tn_status tn__guard_free_wire(const tn_db *db, tn__conn *conn, int64_t deadline_ns,
+                                            tn_error *err)
+{
+    return TN_LIKELY(!conn->attached) ? TN_OK : tn__guard_detach(db, conn, deadline_ns, err);
+}
 
 /* Before a call on a handle that is no client, its wire is free: ends the last one, sets the
  * savepoint. Nothing to do on a handle without. After a failure the connection is settled. */
@@ -24,6 +30,11 @@ static inline tn_status tn__guard_begin(tn_db *db, int64_t deadline_ns, tn_error
 }
 
 /* Ends the last call alone, before something that is a savepoint itself, or COMMIT. */
-tn_status tn__guard_end(tn_db *db, int64_t deadline_ns, tn_error *err);
+tn_status tn__guard_undo(tn_db *db, int64_t deadline_ns, tn_error *err);
+
+static inline tn_status tn__guard_end(tn_db *db, int64_t deadline_ns, tn_error *err)
+{
+    return TN_LIKELY(!db->saved) ? TN_OK : tn__guard_undo(db, deadline_ns, err);
+}
 
 #endif

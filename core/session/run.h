@@ -68,7 +68,14 @@ void tn__run_give(tn__run *run);
  * tn_prepare().*/
 tn_status tn__run_prepare(tn__run *run, tn_db *db, const tn__sql *sql, tn_error *err);
 
+/* ---- run_judge.c ----------------------------------------------------------------------------- */
+
 /* Is it certain that the statement was to change something? */
 bool tn__run_changes(const tn__cached *stmt);
+/* After a failure, before the connection is settled: was it a cancel, and where did it stand? err
+ * may be NULL. */
+void tn__run_judge_cause(const tn__run *run, tn_error *err);
+/* And after that: what became of the statement (NULL: it was not had). err may be NULL. */
+void tn__run_judge_outcome(const tn__run *run, const tn__cached *stmt, tn_error *err);
 
 #endif

@@ -444,7 +444,7 @@ static void kept_rows_have_a_limit(fixture *f)
     size_t after = add(f, batch, "select 4", NULL, NULL);
     check_error(f, tn_batch_run(batch, client, NULL, &err), &err, TN_LIMIT, "54000");
     close_fails(f, keep_rows(f, tn_batch_rows(batch, 0)), TN_LIMIT, "54000");
-    check_int(f, tn_batch_status(batch, after, NULL), TN_OK);
+    check_ok(f, tn_batch_status(batch, after, &err), &err);
 }
 
 /* ---- each for itself ------------------------------------------------------------------------- */

@@ -114,8 +114,8 @@ static void s1_connect_happens(struct cell *cell)
     job_join(&cell->jobs[0]);
     cell_saw(cell, cell->jobs[0].status, &cell->jobs[0].err);
     cell->judge_fate = true;
-    /* The upkeep may have been connecting as well. A new connection is looked at before its use; one
-     * that is killed between that look and its first statement tells its first user. */
+    /* The upkeep may have been connecting as well. A new connection is looked at before its use;
+     * one that is killed between that look and its first statement tells its first user. */
     int32_t one;
     if (tn_get(cell->db, "select 1", NULL, tn_into(&one), NULL) != TN_OK)
         print_message("a connection that was killed while it was being made was handed out\n");

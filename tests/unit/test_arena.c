@@ -123,6 +123,32 @@ static void test_mixed_sizes_stay_bounded(void **state)
     tn__arena_free(&arena);
 }
 
+/* The room is there again, what came before stays as it was. */
+static void test_rewind(void **state)
+{
+    tn__arena arena;
+
+    (void)state;
+    tn__arena_init(&arena, 100000);
+    const tn__arena_mark empty = tn__arena_here(&arena);
+    char *kept = tn__arena_copy(&arena, "abc", 3);
+    const tn__arena_mark mark = tn__arena_here(&arena);
+    for (int round = 0; round < 20; round++) {
+        void *first = tn__arena_alloc(&arena, 1000);
+        while (tn__arena_alloc(&arena, 7000))
+            continue;
+        tn__arena_rewind(&arena, mark);
+        assert_int_equal(arena.used, 16);
+        assert_ptr_equal(tn__arena_alloc(&arena, 1000), first);
+        tn__arena_rewind(&arena, mark);
+    }
+    assert_string_equal(kept, "abc");
+    tn__arena_rewind(&arena, empty);
+    assert_int_equal(arena.used, 0);
+    assert_ptr_equal(tn__arena_alloc(&arena, 4), kept);
+    tn__arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +158,7 @@ int main(void)
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_reset_keeps_memory),
         cmocka_unit_test(test_mixed_sizes_stay_bounded),
+        cmocka_unit_test(test_rewind),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
