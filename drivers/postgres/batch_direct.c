@@ -154,7 +154,9 @@ static tn_status take_of_statement(tn_driver_conn *conn, const pg_message *messa
 
     batch->reader->stmt = stmt;
     switch (message->type) {
-    case '1': stmt->unmade = stmt->making = false; /* fall through */
+    case '1':
+        stmt->unmade = stmt->making = false;
+        return message->len ? unexpected(conn, err) : TN_OK;
     case '2':
     case 'n': return message->len ? unexpected(conn, err) : TN_OK;
     case 'T':
