@@ -401,7 +401,7 @@ static void many_are_prepared_in_few_round_trips(void **state)
         close_many(stmts, MANY);
         session_close(&s);
     }
-    assert_int_equal(least, 2); /* at most 64 in one */
+    assert_in_range(least, 2, 4); /* at most 64 in one, whose answer may be sent in two parts */
 }
 
 static void one_of_many_that_fails_is_told_of(void **state)
