@@ -33,15 +33,8 @@ int64_t tn__affected_by(const tn_batch *batch, bool gives_rows)
     return gives_rows || tn__str_starts(tag, TN__STR("SELECT")) ? 0 : batch->affected;
 }
 
-/* Outside of a transaction, one that failed as if its table had been made anew is run once more. */
-static bool may_run_again(const tn__run *run)
-{
-    return run->forgotten && !run->in_transaction;
-}
-
-static tn_status exec_once(tn_db *db, const tn_call *call, const tn__sql *sql,
-                           const tn_arglist *args, int64_t *ret_affected, bool *again,
-                           tn_error *err)
+tn_status tn__query_exec(tn_db *db, const tn_call *call, const tn__sql *sql, const tn_arglist *args,
+                         int64_t *ret_affected, tn_error *err)
 {
     tn__run run;
 
@@ -56,17 +49,7 @@ static tn_status exec_once(tn_db *db, const tn_call *call, const tn__sql *sql,
     tn__run_end(&run);
     if (status == TN_OK && ret_affected)
         *ret_affected = affected;
-    *again = status != TN_OK && may_run_again(&run);
     return status;
-}
-
-tn_status tn__query_exec(tn_db *db, const tn_call *call, const tn__sql *sql, const tn_arglist *args,
-                         int64_t *ret_affected, tn_error *err)
-{
-    bool again = false;
-    tn_status status = exec_once(db, call, sql, args, ret_affected, &again, err);
-
-    return TN_UNLIKELY(again) ? exec_once(db, call, sql, args, ret_affected, &again, err) : status;
 }
 
 tn_status tn_exec_with(tn_db *db, const tn_call *call, const char *sql, const tn_arglist *args,
@@ -183,9 +166,8 @@ static void judge_reading(tn__run *run, tn_error *err)
         err->outcome = run->db->kind == TN__DB_TXN ? TN_OUTCOME_NOT_APPLIED : TN_OUTCOME_IN_DOUBT;
 }
 
-static tn_status get_once(tn_db *db, const tn_call *call, const tn__sql *sql,
-                          const tn_arglist *args, const tn_intolist *into, bool *again,
-                          tn_error *err)
+tn_status tn__query_get(tn_db *db, const tn_call *call, const tn__sql *sql, const tn_arglist *args,
+                        const tn_intolist *into, tn_error *err)
 {
     tn__run run;
 
@@ -196,17 +178,7 @@ static tn_status get_once(tn_db *db, const tn_call *call, const tn__sql *sql,
     if (status != TN_OK)
         judge_reading(&run, err);
     tn__run_end(&run);
-    *again = status != TN_OK && may_run_again(&run);
     return status;
-}
-
-tn_status tn__query_get(tn_db *db, const tn_call *call, const tn__sql *sql, const tn_arglist *args,
-                        const tn_intolist *into, tn_error *err)
-{
-    bool again = false;
-    tn_status status = get_once(db, call, sql, args, into, &again, err);
-
-    return TN_UNLIKELY(again) ? get_once(db, call, sql, args, into, &again, err) : status;
 }
 
 tn_status tn_get_with(tn_db *db, const tn_call *call, const char *sql, const tn_arglist *args,

@@ -288,10 +288,8 @@ static void clean_up(tn__run *run, tn_error *err)
 
     tn__run_judge_cause(run, err);
     tn__txn_note(run->db, err ? err->status : TN_FAILED);
-    if (err && may_be_retyped(run, stmt, err)) {
-        tn__cache_drop(&conn->cache, stmt);
-        run->forgotten = true;
-    }
+    if (err && may_be_retyped(run, stmt, err))
+        tn__cache_drop(&conn->cache, stmt); /* the next one with this text is prepared anew */
     tn__portal_close(&run->on);
     if (!conn->attached) {
         tn__conn_settle(conn, tn__db_grace_ms(run->db, run->deadline_ns), err);

@@ -31,7 +31,6 @@ typedef struct tn__run {
     bool in_transaction;
     bool commented; /* it was sent with a trace context behind its text */
     bool known;     /* its statement was run before, and may be older than the tables */
-    bool forgotten; /* it failed as such a statement does: another one is prepared next time */
 } tn__run;
 
 /* Not measured: what is found in the statement cache by its address needs not be. */
