@@ -51,11 +51,13 @@ static tn_status change(session *s, const char *columns, const char *how, bool i
     return status;
 }
 
+/* A table's columns, and what is done to it. */
+static const char *const changes[][2] = {
+    {"a int", "add b int"}, {"a int", "alter a type bigint"}, {"a int, b int", "add c int"}};
+
 /* It was run, and that is told; past libpq the server refuses another number of columns. */
 static void columns_change_under_a_statement_of_its_own(void **state)
 {
-    static const char *const changes[][2] = {
-        {"a int", "add b int"}, {"a int", "alter a type bigint"}, {"a int, b int", "add c int"}};
     session s;
 
     (void)state;
@@ -78,8 +80,6 @@ static void columns_change_under_a_statement_of_its_own(void **state)
 
 static void columns_change_within_a_transaction(void **state)
 {
-    static const char *const changes[][2] = {
-        {"a int", "add b int"}, {"a int", "alter a type bigint"}, {"a int, b int", "add c int"}};
     session s;
 
     (void)state;
