@@ -4,19 +4,7 @@
 # in turns. Prints one JSON object.
 #
 #   export.sh <folder of the programs> [<rows> [<rounds>]]
-set -u -o pipefail
-folder=$1 rows=${2:-1000000} rounds=${3:-3}
-export TENON_NO_ENV=1
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-
-sql() {
-    psql -X -q -v ON_ERROR_STOP=1 "$DATABASE_URL" -tA -c "$1"
-}
-
-now() { # in microseconds
-    printf '%s\n' "${EPOCHREALTIME/[.,]/}"
-}
+. "$(dirname "${BASH_SOURCE[0]}")/copy_times.sh"
 
 by_psql() {
     sql "\\copy (select * from bench_export) to '$scratch/psql.csv' with (format csv, header)"
@@ -46,14 +34,7 @@ sql "create table bench_export (id bigint primary key, quantity integer not null
     from generate_series(0, $rows - 1) i" || exit 1
 sql 'vacuum (analyze, freeze) bench_export' || exit 1
 
-declare -A fastest=()
-for ((round = 0; round < rounds; round++)); do
-    for who in psql tenon; do
-        spent=$(once "$who") || exit 1
-        [ -n "${fastest[$who]:-}" ] && [ "${fastest[$who]}" -le "$spent" ] || fastest[$who]=$spent
-    done
-done
+take_turns || exit 1
 cmp "$scratch/psql.csv" "$scratch/tenon.csv" >&2 || { echo "export: the files differ" >&2; exit 1; }
 sql 'drop table bench_export'
-printf '{"export": {"rows": %d, "rounds": %d, "psql_us": %d, "tenon_us": %d}}\n' "$rows" "$rounds" \
-    "${fastest[psql]}" "${fastest[tenon]}"
+print_times export

@@ -4,19 +4,7 @@
 # (PostgreSQL), in turns. Prints one JSON object.
 #
 #   import.sh <folder of the programs> [<rows> [<rounds>]]
-set -u -o pipefail
-folder=$1 rows=${2:-1000000} rounds=${3:-3}
-export TENON_NO_ENV=1
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-
-sql() {
-    psql -X -q -v ON_ERROR_STOP=1 "$DATABASE_URL" -tA -c "$1"
-}
-
-now() { # in microseconds
-    printf '%s\n' "${EPOCHREALTIME/[.,]/}"
-}
+. "$(dirname "${BASH_SOURCE[0]}")/copy_times.sh"
 
 by_psql() {
     sql "\\copy bench_import from '$scratch/rows.csv' with (format csv, header)"
@@ -47,13 +35,6 @@ sql 'drop table if exists bench_import' 2>/dev/null
 sql 'create table bench_import (id bigint primary key, quantity integer not null,
     price double precision not null, name text not null, created timestamptz not null)' || exit 1
 
-declare -A fastest=()
-for ((round = 0; round < rounds; round++)); do
-    for who in psql tenon; do
-        spent=$(once "$who") || exit 1
-        [ -n "${fastest[$who]:-}" ] && [ "${fastest[$who]}" -le "$spent" ] || fastest[$who]=$spent
-    done
-done
+take_turns || exit 1
 sql 'drop table bench_import'
-printf '{"import": {"rows": %d, "rounds": %d, "psql_us": %d, "tenon_us": %d}}\n' "$rows" "$rounds" \
-    "${fastest[psql]}" "${fastest[tenon]}"
+print_times import
